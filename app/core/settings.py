@@ -1,0 +1,248 @@
+"""The settings: one frozen dataclass. A field carries its default, label, help and limits.
+
+`None` means automatic: the engine chooses for this machine and this model, and says what it chose
+(`protocol.LoadedModel`). The panel is drawn from the fields, so that a new setting is one field here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import json
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.core.files import replace_file
+
+log = logging.getLogger(__name__)
+
+DEFAULT_SYSTEM_PROMPT = "You are a helpful, honest assistant. Answer briefly and clearly."
+
+
+class Group(enum.Enum):
+    """Where a setting is shown, and when it takes effect."""
+
+    LOADING = "loading"  # takes effect with `Apply and reload`
+    SAMPLING = "sampling"  # takes effect with the next message
+    APPLICATION = "application"  # takes effect at once
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How one field of `Settings` is shown and what it may hold. Numbers only have `minimum`, `maximum`, `step`."""
+
+    group: Group
+    label: str
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+    automatic: str = ""  # what the panel says for None; empty if None is not allowed
+    choices: tuple[tuple[str, str], ...] = ()  # (value, label)
+
+
+def _field(default: Any, setting: Setting) -> Any:
+    return dataclasses.field(default=default, metadata={"setting": setting})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the user can set. Out-of-range values cannot be made: `clamped` mends them."""
+
+    context_length: int | None = _field(
+        None,
+        Setting(
+            Group.LOADING,
+            "Context length",
+            "How many tokens the model can see at once. Longer takes more memory.",
+            minimum=256,
+            maximum=1_048_576,
+            step=256,
+            automatic="automatic",
+        ),
+    )
+    threads: int | None = _field(
+        None,
+        Setting(
+            Group.LOADING,
+            "Threads",
+            "Processor threads the engine uses. As many as there are physical cores is usually fastest.",
+            minimum=1,
+            maximum=max(1, os.cpu_count() or 1),
+            step=1,
+            automatic="automatic",
+        ),
+    )
+    gpu_layers: int | None = _field(
+        None,
+        Setting(
+            Group.LOADING,
+            "GPU layers",
+            "How many layers of the model run on the graphics card. 0 uses the processor alone.",
+            minimum=0,
+            maximum=999,
+            step=1,
+            automatic="automatic",
+        ),
+    )
+    temperature: float = _field(
+        0.7,
+        Setting(
+            Group.SAMPLING,
+            "Temperature",
+            "Higher is more inventive, lower more predictable; 0 always takes the likeliest word.",
+            minimum=0.0,
+            maximum=2.0,
+            step=0.05,
+        ),
+    )
+    top_k: int = _field(
+        40,
+        Setting(
+            Group.SAMPLING,
+            "Top-k",
+            "Choose among this many of the likeliest tokens. 0 means all.",
+            minimum=0,
+            maximum=1000,
+            step=1,
+        ),
+    )
+    top_p: float = _field(
+        0.95,
+        Setting(
+            Group.SAMPLING,
+            "Top-p",
+            "Choose among the likeliest tokens that make up this share of the probability. 1 means all.",
+            minimum=0.0,
+            maximum=1.0,
+            step=0.01,
+        ),
+    )
+    min_p: float = _field(
+        0.05,
+        Setting(
+            Group.SAMPLING,
+            "Min-p",
+            "Leave out tokens less likely than this share of the likeliest one. 0 leaves out none.",
+            minimum=0.0,
+            maximum=1.0,
+            step=0.01,
+        ),
+    )
+    repeat_penalty: float = _field(
+        1.1,
+        Setting(
+            Group.SAMPLING,
+            "Repeat penalty",
+            "Makes words that were just written less likely. 1 means no penalty.",
+            minimum=1.0,
+            maximum=2.0,
+            step=0.01,
+        ),
+    )
+    seed: int | None = _field(
+        None,
+        Setting(
+            Group.SAMPLING,
+            "Seed",
+            "The same seed gives the same reply to the same question.",
+            minimum=0,
+            maximum=2**31 - 1,
+            step=1,
+            automatic="random",
+        ),
+    )
+    reply_limit: int | None = _field(
+        None,
+        Setting(
+            Group.SAMPLING,
+            "Reply limit",
+            "The longest reply, in tokens.",
+            minimum=1,
+            maximum=1_048_576,
+            step=64,
+            automatic="up to the end of the context",
+        ),
+    )
+    default_system_prompt: str = _field(
+        DEFAULT_SYSTEM_PROMPT,
+        Setting(
+            Group.APPLICATION,
+            "Default system prompt",
+            "New conversations start with this. Each conversation can have its own.",
+        ),
+    )
+    appearance: str = _field(
+        "system",
+        Setting(
+            Group.APPLICATION,
+            "Appearance",
+            "Light, dark, or as the system is set.",
+            choices=(("system", "Follow the system"), ("light", "Light"), ("dark", "Dark")),
+        ),
+    )
+
+    def clamped(self) -> Settings:
+        """These settings with every value of the right kind and within its limits."""
+        return dataclasses.replace(
+            self, **{field.name: _clamp(field, getattr(self, field.name)) for field in dataclasses.fields(self)}
+        )
+
+
+def setting_of(name: str) -> Setting:
+    """How the field `name` is shown and limited."""
+    return _settings_by_name()[name]
+
+
+def names_in(group: Group) -> list[str]:
+    """The names of the fields of `group`, in the order they are shown."""
+    return [name for name, setting in _settings_by_name().items() if setting.group is group]
+
+
+def _settings_by_name() -> dict[str, Setting]:
+    return {field.name: field.metadata["setting"] for field in dataclasses.fields(Settings)}
+
+
+def _clamp(field: dataclasses.Field[Any], value: Any) -> Any:
+    setting: Setting = field.metadata["setting"]
+    if value is None:
+        return None if setting.automatic else field.default
+    if setting.choices:
+        return value if value in dict(setting.choices) else field.default
+    if setting.minimum is None or setting.maximum is None:
+        return value if isinstance(value, str) else field.default
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        return field.default
+    kind = float if isinstance(field.default, float) else int
+    return kind(min(max(value, setting.minimum), setting.maximum))
+
+
+class SettingsStore:
+    """Keeps `Settings` in one JSON file, replaced atomically. A damaged or unknown field costs only itself."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def load(self) -> Settings:
+        """The settings on disk; defaults where there is no file, or where a value makes no sense."""
+        try:
+            values = json.loads(self._path.read_text("utf-8"))
+        except FileNotFoundError:
+            return Settings()
+        except (OSError, ValueError) as error:
+            log.warning("settings not read, defaults used: %s", error)
+            return Settings()
+        known = _settings_by_name()
+        return Settings(**{name: value for name, value in _items(values) if name in known}).clamped()
+
+    def save(self, settings: Settings) -> None:
+        """Replaces the file. Raises `OSError` if the disk refuses."""
+        text = json.dumps(dataclasses.asdict(settings), indent=2, ensure_ascii=False) + "\n"
+        replace_file(self._path, text.encode("utf-8"))
+
+
+def _items(values: Any) -> list[tuple[str, Any]]:
+    return list(values.items()) if isinstance(values, dict) else []

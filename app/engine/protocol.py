@@ -1,0 +1,259 @@
+"""What the window and the engine child say to each other: one JSON object a line, UTF-8, `type` first.
+
+Commands go to the child's stdin, events come from its stdout. Both are frozen dataclasses, so that only immutable
+values cross threads. The first event is `Hello`; end-of-file on stdin means end.
+
+JSON lines rather than a binary format: they can be read in a log, a scripted child in a test is ten lines, and at
+25 000 events a second they are far from being the bottleneck.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+PROTOCOL_VERSION = 1
+
+Role = Literal["system", "user", "assistant"]
+
+
+# Values that travel inside commands and events
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One turn of a conversation, as the model is to see it."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is chosen. `seed` None draws one; `reply_limit` None means up to the end of the context."""
+
+    temperature: float = 0.7
+    top_k: int = 40
+    top_p: float = 0.95
+    min_p: float = 0.05
+    repeat_penalty: float = 1.1
+    seed: int | None = None
+    reply_limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device llama.cpp sees. `kind` is `cpu`, `gpu`, `integrated` or `accelerator`; memory in bytes."""
+
+    name: str
+    description: str
+    kind: str
+    memory_free: int
+    memory_total: int
+
+
+# Commands
+
+
+@dataclass(frozen=True, slots=True)
+class LoadModel:
+    """Load `path`, freeing what was loaded. None means: choose for this machine. `force` skips the memory check."""
+
+    request_id: str
+    path: str
+    context_length: int | None = None
+    threads: int | None = None
+    gpu_layers: int | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UnloadModel:
+    """Free the model and its memory. Answered by `ModelUnloaded`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """Answer `messages`, which end with the user's turn. A system message, if any, is the first one."""
+
+    reply_id: str
+    messages: tuple[ChatMessage, ...]
+    sampling: Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """Stop the reply or the load of that id, at once, even before it began."""
+
+    id: str
+
+
+Command = LoadModel | UnloadModel | Generate | Interrupt
+
+# Events
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The child is ready. It is ended at once if `protocol` is not ours."""
+
+    protocol: int
+    llama_version: str
+    devices: tuple[Device, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadProgress:
+    request_id: str
+    fraction: float  # 0..1
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """What was loaded, and what was chosen for the settings left automatic."""
+
+    request_id: str
+    path: str
+    name: str  # from the file's metadata, else the file's name
+    architecture: str
+    quant: str  # such as Q4_K_M; empty if unknown
+    parameters: int
+    file_size: int  # bytes
+    context_length: int  # tokens in force
+    trained_context_length: int  # what the model was trained for
+    threads: int
+    gpu_layers: int  # layers really offloaded
+    layers: int
+    backend: str  # where it runs, in words: "CPU", "CUDA0: NVIDIA ..."
+    template_source: str  # "model", "catalogue" or "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadCancelled:
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUnloaded:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class PromptProgress:
+    """How much of the prompt has been read. `cached` tokens were still in the KV cache and not read again."""
+
+    reply_id: str
+    done: int
+    total: int
+    cached: int
+    unseen: int  # how many of the oldest messages (the system message not counted) did not fit
+
+
+@dataclass(frozen=True, slots=True)
+class TextReceived:
+    reply_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyStats:
+    """How a reply went. `reason`: `end` the model ended, `length` the reply limit, `context` full, `stopped` by the user."""
+
+    reason: str
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    reply_tokens: int = 0
+    first_token_seconds: float = 0.0  # from the request to the first token
+    tokens_per_second: float = 0.0  # while writing
+    context_used: int = 0
+    context_length: int = 0
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyFinished:
+    reply_id: str
+    stats: ReplyStats
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """`error` is the name of an `AppError` class; `id` the load or reply it belongs to, empty if neither."""
+
+    id: str
+    error: str
+    detail: str
+
+
+Event = (
+    Hello
+    | LoadProgress
+    | LoadedModel
+    | LoadCancelled
+    | ModelUnloaded
+    | PromptProgress
+    | TextReceived
+    | ReplyFinished
+    | Failed
+)
+Message = Command | Event
+
+
+class ProtocolError(Exception):
+    """A line that is not one of ours: the other side speaks another version, or something printed into the pipe."""
+
+
+_MESSAGES: dict[str, type[Any]] = {
+    message.__name__: message
+    for message in (
+        LoadModel,
+        UnloadModel,
+        Generate,
+        Interrupt,
+        Hello,
+        LoadProgress,
+        LoadedModel,
+        LoadCancelled,
+        ModelUnloaded,
+        PromptProgress,
+        TextReceived,
+        ReplyFinished,
+        Failed,
+    )
+}
+_FIELDS = {
+    kind: tuple(field.name for field in dataclasses.fields(kind))
+    for kind in (*_MESSAGES.values(), ChatMessage, Sampling, Device, ReplyStats)
+}
+
+
+def encode(message: Message) -> bytes:
+    """One line, newline included."""
+    return _ENCODER.encode({"type": type(message).__name__, **_fields_of(message)}).encode("utf-8") + b"\n"
+
+
+def decode(line: bytes | bytearray) -> Any:
+    """The command or event on `line`. Raises `ProtocolError` if there is none."""
+    try:
+        values = json.loads(line)
+        kind = values.pop("type")
+        if kind == "Generate":
+            values["messages"] = tuple(ChatMessage(**message) for message in values["messages"])
+            values["sampling"] = Sampling(**values["sampling"])
+        elif kind == "Hello":
+            values["devices"] = tuple(Device(**device) for device in values["devices"])
+        elif kind == "ReplyFinished":
+            values["stats"] = ReplyStats(**values["stats"])
+        return _MESSAGES[kind](**values)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ProtocolError(bytes(line[:200])) from error
+
+
+def _fields_of(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in _FIELDS[type(value)]}
+
+
+# A lone surrogate (half a character pasted from elsewhere) is no valid UTF-8; escaping is.
+_ENCODER = json.JSONEncoder(ensure_ascii=True, default=_fields_of, check_circular=False, separators=(",", ":"))
