@@ -107,7 +107,9 @@ class EngineError(AppError):
 
 class EngineCrashed(EngineError):
     title = "The engine stopped unexpectedly"
-    hint = "Everything written so far is kept. Try again; if it happens again, choose fewer GPU layers or another model."
+    hint = (
+        "Everything written so far is kept. Try again; if it happens again, choose fewer GPU layers or another model."
+    )
 
 
 class EngineOutOfMemory(EngineError):

@@ -10,6 +10,7 @@ import dataclasses
 import enum
 import json
 import logging
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,7 +215,7 @@ def _clamp(field: dataclasses.Field[Any], value: Any) -> Any:
         return value if value in dict(setting.choices) else field.default
     if setting.minimum is None or setting.maximum is None:
         return value if isinstance(value, str) else field.default
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
         return field.default
     kind = float if isinstance(field.default, float) else int
     return kind(min(max(value, setting.minimum), setting.maximum))

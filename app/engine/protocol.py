@@ -159,7 +159,7 @@ class TextReceived:
 
 @dataclass(frozen=True, slots=True)
 class ReplyStats:
-    """How a reply went. `reason`: `end` the model ended, `length` the reply limit, `context` full, `stopped` by the user."""
+    """How a reply went. `reason`: `end` the model's own, `length` the limit, `context` full, `stopped` by the user."""
 
     reason: str
     prompt_tokens: int = 0
