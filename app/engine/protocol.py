@@ -229,6 +229,18 @@ _FIELDS = {
 }
 
 
+def id_of(command: Command) -> str:
+    """The load or reply that `command` is about; empty for a command that cannot be interrupted."""
+    match command:
+        case LoadModel():
+            return command.request_id
+        case Generate():
+            return command.reply_id
+        case Interrupt():
+            return command.id
+    return ""
+
+
 def encode(message: Message) -> bytes:
     """One line, newline included."""
     return _ENCODER.encode({"type": type(message).__name__, **_fields_of(message)}).encode("utf-8") + b"\n"

@@ -1,0 +1,175 @@
+"""What the engine child does with a command: holds one model, loads another, answers a conversation.
+
+Lives in the child's main thread. Everything it says, it says through `send`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from app.core import errors, gguf, hardware, memory
+from app.core.units import format_bytes
+from app.engine import llama, prompt, protocol
+from app.engine.llama import Flag
+
+__all__ = ["Flag", "ModelHost"]
+
+_PROGRESS_INTERVAL = 0.05  # seconds between two progress events
+_ALL_LAYERS = 999
+
+
+class ModelHost:
+    """At most one model, and what is known of the conversation it has read."""
+
+    def __init__(self, flag: Flag, send: Callable[[protocol.Event], None]) -> None:
+        llama.start_backends()
+        self._flag = flag
+        self._send = send
+        self._native_log = llama.NativeLog()
+        self._devices = llama.devices()
+        self._model: llama.Model | None = None
+        self._prompter: prompt.Prompter | None = None
+
+    def hello(self) -> protocol.Hello:
+        return protocol.Hello(protocol.PROTOCOL_VERSION, llama.version(), self._devices)
+
+    def obey(self, command: protocol.Command) -> None:
+        """Raises an `AppError` if the command failed."""
+        match command:
+            case protocol.LoadModel():
+                self._load(command)
+            case protocol.UnloadModel():
+                self._unload()
+            case protocol.Generate():
+                self._generate(command)
+
+    def _load(self, command: protocol.LoadModel) -> None:
+        path = Path(command.path)
+        header = gguf.check_file(path)  # before the present model goes: a wrong file costs nothing
+        self._unload()
+        options = self._options(command, path, header)
+        try:
+            model = llama.Model(options, self._flag, self._native_log, self._load_reporter(command.request_id))
+        except llama.Interrupted:
+            self._send(protocol.LoadCancelled(command.request_id))
+            return
+        template = prompt.choose_template(header.chat_template, header.name, path.name)
+        self._model = model
+        self._prompter = prompt.Prompter(template, model.vocabulary, model.context_length)
+        self._send(self._loaded(command, header, options, template.source))
+
+    def _unload(self) -> None:
+        if self._model is None:
+            return
+        self._model.close()
+        self._model = self._prompter = None
+        self._send(protocol.ModelUnloaded())
+
+    def _options(self, command: protocol.LoadModel, path: Path, header: gguf.GgufHeader) -> llama.LoadOptions:
+        gpus = [device for device in self._devices if device.kind in ("gpu", "integrated")]
+        gpu_layers = command.gpu_layers if command.gpu_layers is not None else _ALL_LAYERS if gpus else 0
+        available = hardware.memory_available()
+        if gpu_layers:
+            available += sum(device.memory_free for device in gpus if device.kind == "gpu")
+        context_length = command.context_length or memory.automatic_context(header, available)
+        if not command.force:
+            _check_memory(header, context_length, available)
+        return llama.LoadOptions(path, context_length, command.threads or hardware.physical_cores(), gpu_layers)
+
+    def _load_reporter(self, request_id: str) -> Callable[[float], None]:
+        due = 0.0
+
+        def report(fraction: float) -> None:
+            nonlocal due
+            now = time.monotonic()
+            if now >= due or fraction >= 1:
+                due = now + _PROGRESS_INTERVAL
+                self._send(protocol.LoadProgress(request_id, fraction))
+
+        return report
+
+    def _loaded(
+        self, command: protocol.LoadModel, header: gguf.GgufHeader, options: llama.LoadOptions, template_source: str
+    ) -> protocol.LoadedModel:
+        model = self._model
+        assert model is not None
+        return protocol.LoadedModel(
+            request_id=command.request_id,
+            path=command.path,
+            name=header.name or options.path.stem,
+            architecture=header.architecture,
+            quant=header.quant,
+            parameters=model.parameters,
+            file_size=options.path.stat().st_size,
+            context_length=model.context_length,
+            trained_context_length=header.context_length,
+            threads=options.threads,
+            gpu_layers=model.offloaded,
+            layers=model.layers,
+            backend=self._backend(model.offloaded),
+            template_source=template_source,
+        )
+
+    def _backend(self, offloaded_layers: int) -> str:
+        if not offloaded_layers:
+            return "CPU"
+        gpus = [device for device in self._devices if device.kind in ("gpu", "integrated")]
+        return ", ".join(f"{device.name}: {device.description}" for device in gpus) or "CPU"
+
+    def _generate(self, command: protocol.Generate) -> None:
+        if self._model is None or self._prompter is None:
+            raise errors.NoModelLoaded
+        asked_at = time.monotonic()
+        sampling = command.sampling
+        if sampling.seed is None:
+            sampling = dataclasses.replace(sampling, seed=random.getrandbits(31))
+        asked = self._prompter.build(command.messages, sampling.reply_limit)
+        stats = protocol.ReplyStats(
+            reason="stopped",
+            prompt_tokens=len(asked.tokens),
+            context_length=self._model.context_length,
+            seed=sampling.seed,
+        )
+        try:
+            cached = self._model.read(asked.tokens, self._read_reporter(command.reply_id, asked))
+        except llama.Interrupted:
+            stats = dataclasses.replace(stats, context_used=self._model.context_used)
+        else:
+            reply = self._write(command.reply_id, asked, sampling)
+            stats = dataclasses.replace(
+                stats,
+                reason=reply.reason,
+                cached_tokens=cached,
+                reply_tokens=len(reply.tokens),
+                first_token_seconds=reply.began - asked_at if reply.tokens else 0.0,
+                tokens_per_second=reply.tokens_per_second,
+                context_used=self._model.context_used,
+            )
+        self._send(protocol.ReplyFinished(command.reply_id, stats))
+
+    def _read_reporter(self, reply_id: str, asked: prompt.Prompt) -> Callable[[int, int], None]:
+        def report(done: int, cached: int) -> None:
+            self._send(protocol.PromptProgress(reply_id, done, len(asked.tokens), cached, asked.unseen))
+
+        return report
+
+    def _write(self, reply_id: str, asked: prompt.Prompt, sampling: protocol.Sampling) -> llama.Reply:
+        assert self._model is not None
+        assert self._prompter is not None
+        reply = self._model.write(sampling, sampling.reply_limit or self._model.context_length)
+        written = []
+        for text in reply:
+            written.append(text)
+            self._send(protocol.TextReceived(reply_id, text))
+        self._prompter.remember(asked, "".join(written), reply.tokens)
+        return reply
+
+
+def _check_memory(header: gguf.GgufHeader, context_length: int, available: int) -> None:
+    required = memory.estimate(header, context_length).required
+    if required > available:
+        raise errors.NotEnoughMemory(f"It needs about {format_bytes(required)}; {format_bytes(available)} are free.")
