@@ -98,6 +98,11 @@ class NoModelLoaded(ModelError):
     hint = "Choose a model in the picker above the conversation."
 
 
+class ModelNotReady(ModelError):
+    title = "The message was not answered"
+    hint = "The model could not be loaded. Once one is loaded, try again."
+
+
 class EngineError(AppError):
     """The engine child failed. The model is gone; the window and every word stay."""
 

@@ -212,10 +212,12 @@ def _clamp(field: dataclasses.Field[Any], value: Any) -> Any:
     if value is None:
         return None if setting.automatic else field.default
     if setting.choices:
-        return value if value in dict(setting.choices) else field.default
+        return value if value in [choice for choice, _ in setting.choices] else field.default
     if setting.minimum is None or setting.maximum is None:
         return value if isinstance(value, str) else field.default
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return field.default
+    if isinstance(value, float) and math.isnan(value):
         return field.default
     kind = float if isinstance(field.default, float) else int
     return kind(min(max(value, setting.minimum), setting.maximum))
@@ -241,8 +243,9 @@ class SettingsStore:
 
     def save(self, settings: Settings) -> None:
         """Replaces the file. Raises `OSError` if the disk refuses."""
-        text = json.dumps(dataclasses.asdict(settings), indent=2, ensure_ascii=False) + "\n"
-        replace_file(self._path, text.encode("utf-8"))
+        # A lone surrogate (half a character pasted from elsewhere) is no valid UTF-8; escaping is.
+        text = json.dumps(dataclasses.asdict(settings), indent=2, ensure_ascii=True) + "\n"
+        replace_file(self._path, text.encode("ascii"))
 
 
 def _items(values: Any) -> list[tuple[str, Any]]:

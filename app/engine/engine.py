@@ -39,6 +39,7 @@ class Engine(QObject):
     load_failed = Signal(object)  # AppError
     prompt_progressed = Signal(object)  # protocol.PromptProgress
     text_received = Signal(str, str)  # reply id, text
+    write_progressed = Signal(object)  # protocol.WriteProgress
     reply_finished = Signal(str, object)  # reply id, ReplyStats
     reply_failed = Signal(str, object)  # reply id, AppError
     crashed = Signal(object)  # EngineError: it died while nothing was under way
@@ -126,6 +127,8 @@ class Engine(QObject):
                 self.text_received.emit(event.reply_id, event.text)
             case protocol.PromptProgress():
                 self.prompt_progressed.emit(event)
+            case protocol.WriteProgress():
+                self.write_progressed.emit(event)
             case protocol.ReplyFinished():
                 self._rest()
                 self.reply_finished.emit(event.reply_id, event.stats)

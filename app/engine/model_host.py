@@ -19,6 +19,7 @@ from app.engine.llama import Flag
 __all__ = ["Flag", "ModelHost"]
 
 _PROGRESS_INTERVAL = 0.05  # seconds between two progress events
+_WRITE_INTERVAL = 0.25
 _ALL_LAYERS = 999
 
 
@@ -157,14 +158,26 @@ class ModelHost:
 
         return report
 
+    def _write_progress(self, reply_id: str, reply: llama.Reply) -> protocol.WriteProgress:
+        assert self._model is not None
+        return protocol.WriteProgress(
+            reply_id, len(reply.tokens), reply.tokens_per_second, self._model.context_used
+        )
+
     def _write(self, reply_id: str, asked: prompt.Prompt, sampling: protocol.Sampling) -> llama.Reply:
         assert self._model is not None
         assert self._prompter is not None
         reply = self._model.write(sampling, sampling.reply_limit or self._model.context_length)
-        written = []
-        for text in reply:
-            written.append(text)
-            self._send(protocol.TextReceived(reply_id, text))
+        written: list[str] = []
+        due = time.monotonic() + _WRITE_INTERVAL
+        for piece in reply:
+            # Some vocabularies begin every word with a space, the first one too.
+            if text := piece if written else piece.lstrip():
+                written.append(text)
+                self._send(protocol.TextReceived(reply_id, text))
+            if reply.ended >= due:
+                due = reply.ended + _WRITE_INTERVAL
+                self._send(self._write_progress(reply_id, reply))
         self._prompter.remember(asked, "".join(written), reply.tokens)
         return reply
 

@@ -158,6 +158,16 @@ class TextReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class WriteProgress:
+    """How the reply is coming along; sent a few times a second."""
+
+    reply_id: str
+    tokens: int
+    tokens_per_second: float
+    context_used: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyStats:
     """How a reply went. `reason`: `end` the model's own, `length` the limit, `context` full, `stopped` by the user."""
 
@@ -195,6 +205,7 @@ Event = (
     | ModelUnloaded
     | PromptProgress
     | TextReceived
+    | WriteProgress
     | ReplyFinished
     | Failed
 )
@@ -219,6 +230,7 @@ _MESSAGES: dict[str, type[Any]] = {
         ModelUnloaded,
         PromptProgress,
         TextReceived,
+        WriteProgress,
         ReplyFinished,
         Failed,
     )

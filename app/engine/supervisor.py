@@ -6,6 +6,7 @@ to do fails in words (`faults`), and the next command starts another one.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import sys
@@ -195,16 +196,17 @@ class Supervisor(QObject):
 def _joined(events: list[protocol.Event]) -> list[protocol.Event]:
     """The events with neighbouring pieces of one reply put together: one signal for what came in one read."""
     joined: list[protocol.Event] = []
-    pieces: list[str] = []
-    for event, following in zip(events, [*events[1:], None], strict=True):
-        if not isinstance(event, protocol.TextReceived):
-            joined.append(event)
-            continue
-        pieces.append(event.text)
-        if not (isinstance(following, protocol.TextReceived) and following.reply_id == event.reply_id):
-            joined.append(protocol.TextReceived(event.reply_id, "".join(pieces)))
-            pieces.clear()
+    for reply_id, group in itertools.groupby(events, key=_reply_of_text):
+        if reply_id is None:
+            joined.extend(group)
+        else:
+            pieces = [event.text for event in group if isinstance(event, protocol.TextReceived)]
+            joined.append(protocol.TextReceived(reply_id, "".join(pieces)))
     return joined
+
+
+def _reply_of_text(event: protocol.Event) -> str | None:
+    return event.reply_id if isinstance(event, protocol.TextReceived) else None
 
 
 def _last_sentence(last_words: str) -> str:

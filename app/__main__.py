@@ -1,0 +1,50 @@
+"""The command line. Decides which of the app's faces is wanted before anything heavy is imported."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+_ENGINE_CHILD = "--engine-child"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == [_ENGINE_CHILD]:
+        from app.engine import child  # noqa: PLC0415 (the child never imports Qt)
+
+        return child.main()
+    options = _parser().parse_args(arguments)
+    if options.version:
+        from app.core.versions import versions_text  # noqa: PLC0415
+
+        print(versions_text())  # noqa: T201
+        return 0
+    if options.self_test:
+        from app.self_test import self_test  # noqa: PLC0415
+
+        return self_test(options.file)
+    from app.ui.application import run  # noqa: PLC0415
+
+    return run(options.file, options.data_dir)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="paddock", description="Private chat with local models.")
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE.gguf", help="open the window with this model")
+    parser.add_argument(
+        "--data-dir", type=Path, metavar="DIR", help="keep chats, settings, models and logs under DIR and nowhere else"
+    )
+    parser.add_argument("--offline", action="store_true", help="start with the network switched off (this version never uses it)")
+    parser.add_argument(
+        "--self-test",
+        action="store_true",
+        help="load the model without a window, generate a few tokens, print one JSON object and exit",
+    )
+    parser.add_argument("--version", action="store_true", help="print the versions of Paddock and of what it is made of")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,292 @@
+"""Reads the header of a GGUF file: what a model is, without loading it.
+
+The files come from strangers, so every length is checked before it is believed, and long values, the vocabulary
+among them, are skipped and not kept. That also makes it fast: 0.1 to 0.3 s for the largest vocabularies, where a
+reader that keeps everything needs many seconds. The limits are several times what any known file holds.
+
+The format: docs/gguf.md of ggml.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import os
+import re
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from app.core import errors, gguf_tables
+from app.core.units import format_bytes
+
+_MAGIC = b"GGUF"
+_VERSIONS = (2, 3)
+_HEADER_LIMIT = 128 * 2**20  # bytes; the largest known header has 16 MiB
+_VALUE_LIMIT = 2**20  # bytes of a string that is kept; the longest known chat template has 20 KiB
+_ARRAY_LIMIT = 1024  # items of an array that is kept; per-layer arrays have at most 512
+_TABLE_LIMIT = 2**16  # entries of the metadata and of the tensor table
+_SIZE_LIMIT = 2**63
+_DIMENSIONS_LIMIT = 4
+_DEFAULT_ALIGNMENT = 32
+
+_UINT32, _STRING, _ARRAY, _UINT64 = 4, 8, 9, 10
+_NUMBERS = {
+    number: struct.Struct("<" + code)
+    for number, code in zip((0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12), "BbHhIif?Qqd", strict=True)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Stands for a metadata value too long to keep: an array of `length` items, or a string of `length` bytes."""
+
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One entry of the tensor table. `shape` has the contiguous dimension first; `offset` counts from the data."""
+
+    name: str
+    shape: tuple[int, ...]
+    type: str  # such as Q4_K
+    offset: int
+    size: int  # bytes
+
+    @property
+    def elements(self) -> int:
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class GgufHeader:
+    """What a GGUF file says of itself. Numbers it does not state, or states as something else, are 0; words empty."""
+
+    version: int
+    metadata: Mapping[str, Any]
+    tensors: tuple[Tensor, ...]
+    data_offset: int
+    expected_file_size: int  # bytes: where the last tensor ends
+
+    @property
+    def architecture(self) -> str:
+        return self._text("general.architecture")
+
+    @property
+    def name(self) -> str:
+        return self._text("general.name")
+
+    @property
+    def chat_template(self) -> str:
+        return self._text("tokenizer.chat_template")
+
+    @property
+    def quant(self) -> str:
+        """Such as Q4_K_M; empty if unknown."""
+        file_type = self.metadata.get("general.file_type")
+        return gguf_tables.QUANTS.get(file_type & ~gguf_tables.GUESSED_QUANT, "") if isinstance(file_type, int) else ""
+
+    @property
+    def context_length(self) -> int:
+        """The tokens the model was trained for."""
+        return self._number("context_length")
+
+    @property
+    def layers(self) -> int:
+        return self._number("block_count")
+
+    @property
+    def embedding_length(self) -> int:
+        return self._number("embedding_length")
+
+    @property
+    def vocabulary_size(self) -> int:
+        tokens = self.metadata.get("tokenizer.ggml.tokens")
+        if isinstance(tokens, Skipped):
+            return tokens.length
+        return len(tokens) if isinstance(tokens, tuple) else self._number("vocab_size")
+
+    @property
+    def head_count(self) -> int:
+        """Attention heads of a layer, of the one that has most."""
+        return max(self._per_layer("attention.head_count"), default=0)
+
+    @property
+    def head_count_kv(self) -> int | tuple[int, ...]:
+        """KV heads of every layer, or of each."""
+        counts = self._per_layer("attention.head_count_kv")
+        if not counts:
+            return self.head_count
+        return counts if len(counts) > 1 else counts[0]
+
+    @property
+    def key_length(self) -> int:
+        """Numbers in the key of one head."""
+        return self._number("attention.key_length") or self._head_width
+
+    @property
+    def value_length(self) -> int:
+        return self._number("attention.value_length") or self._head_width
+
+    @property
+    def parameters(self) -> int:
+        return sum(tensor.elements for tensor in self.tensors)
+
+    @property
+    def tensor_bytes(self) -> int:
+        return sum(tensor.size for tensor in self.tensors)
+
+    @property
+    def split_count(self) -> int:
+        """How many files the model is split into; 0 or 1 if it is whole."""
+        return self._whole_number("split.count")
+
+    @property
+    def why_no_chat(self) -> str:
+        """A sentence that says what this is if one cannot chat with it, else empty."""
+        part = self._whole_number("split.no")
+        if part > 0:
+            return f"It is part {part + 1} of {self.split_count}."
+        for reasons, name in (
+            (gguf_tables.NOT_CHAT_TYPES, self._text("general.type")),
+            (gguf_tables.NOT_CHAT_ARCHITECTURES, self.architecture),
+        ):
+            if name in reasons:
+                return reasons[name]
+        if self.metadata.get(f"{self.architecture}.attention.causal") is False or self._number("pooling_type"):
+            return gguf_tables.ENCODER
+        if not self.tensors and self.split_count <= 1:
+            return "It holds a vocabulary only."
+        return ""
+
+    @property
+    def _head_width(self) -> int:
+        return self.embedding_length // self.head_count if self.head_count else 0
+
+    def _text(self, key: str) -> str:
+        value = self.metadata.get(key)
+        return value if isinstance(value, str) else ""
+
+    def _number(self, key: str) -> int:
+        return self._whole_number(f"{self.architecture}.{key}")
+
+    def _whole_number(self, key: str) -> int:
+        value = self.metadata.get(key)
+        return value if isinstance(value, int) and value > 0 else 0
+
+    def _per_layer(self, key: str) -> tuple[int, ...]:
+        """One number for all layers or one for each; empty if not stated."""
+        value = self.metadata.get(f"{self.architecture}.{key}")
+        values = value if isinstance(value, tuple) else (value,)
+        return tuple(number for number in values if isinstance(number, int) and number >= 0)
+
+
+def check_file(path: Path) -> GgufHeader:
+    """The header of a file one can chat with. Raises a `ModelError` that says what else it is, or what is missing.
+
+    Of a split model, all parts must be there, and the header has the tensors of all.
+    """
+    header = _check_part(path)
+    if header.why_no_chat:
+        raise errors.NotAChatModel(header.why_no_chat)
+    others = [_check_part(part) for part in _other_parts(path, header.split_count)]
+    return dataclasses.replace(header, tensors=sum((part.tensors for part in others), header.tensors))
+
+
+def read_header(path: Path) -> GgufHeader:
+    """Raises `ModelNotFound`, `UnreadableModel`, or what `parse_header` raises."""
+    with _opened(path) as file:
+        return parse_header(file)
+
+
+def parse_header(file: BinaryIO) -> GgufHeader:
+    """Reads forward from the start of `file` to the end of its tensor table.
+
+    Raises `NotAModel`; `ModelCutShort` if the header ends early; `DamagedModel` if it makes no sense;
+    `UnknownArchitecture` if it is newer than this reader; `ModelError` if it is older than llama.cpp reads.
+    """
+    reader = _Reader(file)
+    version = _read_version(reader)
+    tensor_count, value_count = reader.number(_UINT64), reader.number(_UINT64)
+    if tensor_count > _TABLE_LIMIT or value_count > _TABLE_LIMIT:
+        raise errors.DamagedModel("Its header announces more than any model has.")
+    metadata = {reader.text(): reader.value(reader.number(_UINT32)) for _ in range(value_count)}
+    tensors = tuple(_read_tensor(reader) for _ in range(tensor_count))
+    data_offset = _aligned(reader.position, metadata) if tensors else reader.position
+    data_end = max((tensor.offset + tensor.size for tensor in tensors), default=0)
+    return GgufHeader(version, metadata, tensors, data_offset, data_offset + data_end)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with path.open("rb") as file:
+            yield file
+    except FileNotFoundError as error:
+        raise errors.ModelNotFound(str(path)) from error
+    except OSError as error:
+        raise errors.UnreadableModel(error.strerror or str(error)) from error
+
+
+def _check_part(path: Path) -> GgufHeader:
+    with _opened(path) as file:
+        header = parse_header(file)
+        missing = header.expected_file_size - os.fstat(file.fileno()).st_size
+    if missing > 0:
+        whole = format_bytes(header.expected_file_size)
+        raise errors.ModelCutShort(f"{format_bytes(missing)} of its {whole} are missing.")
+    return header
+
+
+def _other_parts(path: Path, count: int) -> Iterator[Path]:
+    """The parts after the first, which llama.cpp finds by their names."""
+    for number in range(2, count + 1):
+        name, renamed = re.subn(r"-00001-of-(\d{5})(?=\.gguf$)", rf"-{number:05}-of-\1", path.name)
+        if not renamed:
+            raise errors.ModelNotFound(
+                f"Part {number} of {count}, because the name does not end in -00001-of-{count:05}.gguf."
+            )
+        yield path.with_name(name)
+
+
+class _Reader:
+    """Reads forward and believes nothing: no length is taken from the file without a limit."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.position = 0
+
+    def take(self, size: int) -> bytes:
+        self.position += size
+        if self.position > _HEADER_LIMIT:
+            raise errors.DamagedModel("Its header announces more than any model has.")
+        data = self._file.read(size)
+        if len(data) < size:
+            raise errors.ModelCutShort("It ends within its header.")
+        return data
+
+    def number(self, kind: int) -> Any:
+        number = _NUMBERS[kind]
+        return number.unpack(self.take(number.size))[0]
+
+    def text(self) -> Any:
+        """A string, or `Skipped` if it is too long to keep."""
+        length = self.number(_UINT64)
+        data = self.take(length)
+        return Skipped(length) if length > _VALUE_LIMIT else data.decode("utf-8", "replace")
+
+    def value(self, kind: int) -> Any:
+        if kind == _STRING:
+            return self.text()
+        if kind == _ARRAY:
+            return self._array()
+        if kind not in _NUMBERS:
+            raise errors.DamagedModel(f"It has a value of type {kind}, which does not exist.")
+        return self.number(kind)
+
+    def _array(self) -> tuple[Any, ...] | Skipped:
+        kind, length = self.number(_UINT32), self.number(_UINT64)

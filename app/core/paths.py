@@ -1,0 +1,60 @@
+"""Where Paddock keeps what it keeps: one folder, so that a person can find it, back it up, or move it.
+
+Spreading it over the system's config, cache and log folders was rejected: it would make `--data-dir` a special case.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from app.core.errors import DataFolderUnusable
+
+
+@dataclass(frozen=True, slots=True)
+class DataPaths:
+    """The places under one data folder. Nothing exists on disk before `create`."""
+
+    root: Path
+
+    @classmethod
+    def default(cls) -> DataPaths:
+        """The folder of this user on this computer, such as ~/.local/share/Paddock."""
+        return cls(platformdirs.user_data_path("Paddock", appauthor=False, roaming=False))
+
+    @classmethod
+    def at(cls, directory: Path) -> DataPaths:
+        """Everything under `directory`, wherever the app's working folder is later."""
+        return cls(directory.absolute())
+
+    @property
+    def database(self) -> Path:
+        return self.root / "conversations.db"
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "settings.json"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    def create(self) -> None:
+        """Makes the folders, for this user's eyes only; one that exists keeps its permissions.
+
+        Raises `DataFolderUnusable`. Nothing is written to find out: on a full disk the app must still start.
+        """
+        for folder in (self.root, self.logs, self.models):
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                raise DataFolderUnusable(f"{folder}: {error.strerror}") from error
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise DataFolderUnusable(f"{folder} cannot be written to")

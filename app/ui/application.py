@@ -1,0 +1,298 @@
+"""Builds every object and wires them.
+
+Start: the window is shown first, then the engine and the model start. End: what is being typed is kept, the engine
+ends, the last words are written, the database closes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import logging.handlers
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, QUrl, Slot
+from PySide6.QtGui import QDesktopServices, QIcon
+from PySide6.QtWidgets import QApplication, QMessageBox
+
+from app.core import errors
+from app.core.conversations import ConversationStore
+from app.core.database import Connection, open_database
+from app.core.files import replace_file
+from app.core.paths import DataPaths
+from app.core.recent_models import RecentModels
+from app.core.resources import resource
+from app.core.settings import Settings, SettingsStore
+from app.core.versions import versions_text
+from app.engine.engine import Engine
+from app.engine.protocol import LoadedModel
+from app.ui import theme
+from app.ui.bug_catcher import BugCatcher
+from app.ui.chat_place import ChatPlace
+from app.ui.chat_presenter import ChatPresenter
+from app.ui.chat_session import ChatSession
+from app.ui.composer import Composer
+from app.ui.conversation_list import ConversationList
+from app.ui.conversation_view import ConversationView
+from app.ui.library_place import LibraryPlace
+from app.ui.main_window import MainWindow
+from app.ui.messages import show_error
+from app.ui.model_picker import ModelPicker
+from app.ui.model_presenter import ModelPresenter
+from app.ui.model_session import ModelSession
+from app.ui.settings_panel import SettingsPanel
+from app.ui.settings_place import SettingsPlace
+from app.ui.single_instance import SingleInstance
+from app.ui.status import StatusReporter
+from app.ui.status_line import StatusLine
+from app.ui.system_prompt import SystemPrompt
+
+log = logging.getLogger(__name__)
+
+_LOG_SIZE = 1_000_000  # bytes, of each of three files
+
+
+def run(file: Path | None, data_dir: Path | None, engine_command: Sequence[str] | None = None) -> int:
+    """Opens the window and returns once it is closed.
+
+    `file` is a model to load, `data_dir` the folder that holds everything. `engine_command` starts another engine
+    child than our own.
+    """
+    qt = QApplication(sys.argv[:1])
+    qt.setApplicationName("Paddock")
+    qt.setDesktopFileName("paddock")
+    qt.setWindowIcon(QIcon(str(resource("icons/paddock.svg"))))
+    theme.apply_appearance(qt, "system")
+    paths = DataPaths.at(data_dir) if data_dir else DataPaths.default()
+    catcher = BugCatcher()
+    catcher.install()
+    try:
+        paths.create()
+        instance = SingleInstance(paths.root)
+        if not instance.is_first():
+            return _hand_over(instance, file)
+        _log_to(paths.logs)
+        database = open_database(paths.database)
+    except errors.AppError as error:
+        return _give_up(error)
+    application = Application(paths, database, Engine(engine_command))
+    instance.asked_to_show.connect(application.show_and_open)
+    application.window.show()
+    QTimer.singleShot(0, application, lambda: application.begin(file))
+    exit_code = qt.exec()
+    application.close()
+    database.close()
+    instance.release()
+    return exit_code
+
+
+def _hand_over(instance: SingleInstance, file: Path | None) -> int:
+    if instance.tell_first(str(file.absolute()) if file else ""):
+        return 0
+    QMessageBox.information(None, "Paddock", QApplication.translate("run", "Paddock is running already."))
+    return 1
+
+
+def _give_up(error: errors.AppError) -> int:
+    show_error(None, error)
+    QApplication.exec()  # ends with its last window, which is the dialog
+    return 1
+
+
+def _log_to(folder: Path) -> None:
+    handler = logging.handlers.RotatingFileHandler(
+        folder / "paddock.log", maxBytes=_LOG_SIZE, backupCount=2, encoding="utf-8", delay=True
+    )
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger("app").addHandler(handler)
+    logging.getLogger("app").setLevel(logging.INFO)
+
+
+class Application(QObject):
+    """The window and all behind it, wired."""
+
+    def __init__(self, paths: DataPaths, database: Connection, engine: Engine) -> None:
+        super().__init__()
+        self._paths = paths
+        self._settings_store = SettingsStore(paths.settings)
+        self._settings = self._settings_store.load()
+        self._deleted = ""  # the conversation that can be brought back
+        store, recent = ConversationStore(database), RecentModels(database)
+        store.mark_interrupted()
+        self.engine = engine
+        self.models = ModelSession(engine, recent, self.settings, self)
+        self.chat = ChatSession(store, engine, self.models, self.settings, self)
+        self._build_widgets()
+        self._chat_presenter = ChatPresenter(
+            self.chat,
+            store,
+            self.settings,
+            self._conversations,
+            self._view,
+            self._composer,
+            self._system_prompt,
+            self,
+        )
+        self._model_presenter = ModelPresenter(
+            self.models, recent, self._picker, self._library, self._panel, self._view, self
+        )
+        self._status = StatusReporter(engine, self.models, self)
+        self._wire()
+        self._show_settings()
+        self._restore_layout()
+
+    def _build_widgets(self) -> None:
+        self._conversations = ConversationList()
+        self._picker = ModelPicker()
+        self._view = ConversationView()
+        self._composer = Composer()
+        self._status_line = StatusLine()
+        self._system_prompt = SystemPrompt()
+        self._panel = SettingsPanel()
+        self._library = LibraryPlace()
+        self._settings_place = SettingsPlace()
+        place = ChatPlace(
+            self._conversations,
+            self._picker,
+            self._view,
+            self._composer,
+            self._status_line,
+            self._system_prompt,
+            self._panel,
+        )
+        self.window = MainWindow(place, self._library, self._settings_place)
+
+    def _wire(self) -> None:
+        window, chat, models = self.window, self._chat_presenter, self._model_presenter
+        window.open_file_requested.connect(self.open_file)
+        window.new_conversation_requested.connect(self._on_window_new_conversation_requested)
+        window.undo_delete_requested.connect(self._on_window_undo_delete_requested)
+        window.closing.connect(self._on_window_closing)
+        chat.open_file_requested.connect(window.choose_model_file)
+        chat.load_anyway_requested.connect(self._on_chat_load_anyway_requested)
+        chat.conversation_deleted.connect(self._on_chat_conversation_deleted)
+        chat.storage_failed.connect(self._on_chat_storage_failed)
+        models.open_file_requested.connect(window.choose_model_file)
+        models.used.connect(self._on_models_used)
+        self._status.status_changed.connect(self._status_line.set_status)
+        self._panel.changed.connect(self._on_settings_changed)
+        self._settings_place.changed.connect(self._on_settings_changed)
+        self._settings_place.open_folder_requested.connect(self._on_settings_place_open_folder_requested)
+        self._view.link_activated.connect(self._on_view_link_activated)
+
+    def settings(self) -> Settings:
+        """The settings as they are now."""
+        return self._settings
+
+    def begin(self, file: Path | None) -> None:
+        """After the window was shown: the last conversation, and `file` or the last model."""
+        self._chat_presenter.begin()
+        self._status_line.set_status(self._status.no_model())
+        if file is None:
+            self._model_presenter.begin()
+        else:
+            self._model_presenter.show_models()
+            self.open_file(str(file.absolute()))
+
+    def close(self) -> None:
+        """Ends everything. The window is gone already."""
+        self.chat.close()
+        self.engine.close()
+
+    @Slot(str)
+    def open_file(self, path: str) -> None:
+        """Loads a model file and shows the Chat place."""
+        self.window.show_place("chat")
+        self.models.open(path)
+
+    @Slot(str)
+    def show_and_open(self, path: str) -> None:
+        """Another start of Paddock asks for this window."""
+        self.window.showNormal()
+        self.window.raise_()
+        self.window.activateWindow()
+        if path:
+            self.open_file(path)
+
+    def _show_settings(self) -> None:
+        self._panel.set_settings(self._settings)
+        self._settings_place.set_settings(self._settings)
+        self._settings_place.set_data_folder(str(self._paths.root))
+        self._settings_place.set_versions(versions_text())
+        self._system_prompt.set_default(self._settings.default_system_prompt)
+        qt = QApplication.instance()
+        assert isinstance(qt, QApplication)
+        theme.apply_appearance(qt, self._settings.appearance)
+
+    def _restore_layout(self) -> None:
+        with contextlib.suppress(OSError):
+            self.window.restore_layout(self._layout_file.read_bytes())
+
+    @property
+    def _layout_file(self) -> Path:
+        return self._paths.root / "window.layout"
+
+    @Slot(object)
+    def _on_settings_changed(self, changed: Settings) -> None:
+        self._settings = changed
+        self._show_settings()
+        try:
+            self._settings_store.save(changed)
+        except OSError as error:
+            self._on_chat_storage_failed(errors.StorageError(str(error.strerror)))
+
+    @Slot()
+    def _on_window_new_conversation_requested(self) -> None:
+        self.window.show_place("chat")
+        self._chat_presenter.new_conversation()
+
+    @Slot(str, str)
+    def _on_chat_conversation_deleted(self, conversation_id: str, title: str) -> None:
+        self._deleted = conversation_id
+        self.window.show_toast(
+            self.tr("Deleted “{0}”").format(title or self.tr("New conversation")),
+            self.tr("Undo"),
+            self._on_window_undo_delete_requested,
+        )
+
+    @Slot()
+    def _on_window_undo_delete_requested(self) -> None:
+        if self._deleted:
+            conversation_id, self._deleted = self._deleted, ""
+            self._chat_presenter.undo_delete(conversation_id)
+
+    @Slot()
+    def _on_chat_load_anyway_requested(self) -> None:
+        self.models.open(self.models.path, force=True)
+
+    @Slot(object)
+    def _on_chat_storage_failed(self, error: errors.StorageError) -> None:
+        log.warning("not saved: %s", error)
+        self.window.show_toast(f"{error.title}. {error.hint}")
+
+    @Slot()
+    def _on_models_used(self) -> None:
+        self.window.show_place("chat")
+
+    @Slot()
+    def _on_settings_place_open_folder_requested(self) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._paths.root)))
+
+    @Slot(str)
+    def _on_view_link_activated(self, url: str) -> None:
+        question = QMessageBox(self.window)
+        question.setWindowTitle(self.tr("Open this address in your browser?"))
+        question.setText(url)
+        question.setStandardButtons(QMessageBox.StandardButton.Open | QMessageBox.StandardButton.Cancel)
+        if question.exec() == QMessageBox.StandardButton.Open:
+            QDesktopServices.openUrl(QUrl(url))
+
+    @Slot()
+    def _on_window_closing(self) -> None:
+        self._chat_presenter.save()
+        try:
+            replace_file(self._layout_file, bytes(self.window.save_layout()))
+        except OSError as error:
+            log.warning("the window's layout was not saved: %s", error)

@@ -1,0 +1,104 @@
+"""Where one talks with a model: conversations on the left, the one shown in the middle, its settings on the right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QByteArray, Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSplitter, QVBoxLayout, QWidget
+
+from app.ui.composer import Composer
+from app.ui.conversation_list import ConversationList
+from app.ui.icons import IconButton
+from app.ui.model_picker import ModelPicker
+from app.ui.settings_panel import SettingsPanel
+from app.ui.status_line import StatusLine
+from app.ui.system_prompt import SystemPrompt
+
+
+class ChatPlace(QWidget):
+    """Lays out the widgets it is given. The panel on the right can be hidden."""
+
+    panel_shown = Signal(bool)
+
+    def __init__(
+        self,
+        conversations: ConversationList,
+        picker: ModelPicker,
+        conversation: QWidget,
+        composer: Composer,
+        status: StatusLine,
+        system_prompt: SystemPrompt,
+        settings: SettingsPanel,
+    ) -> None:
+        super().__init__()
+        self.setObjectName("chat_place")
+        self._panel_button = IconButton("panel")
+        self._panel_button.setObjectName("show_panel")
+        self._panel_button.setAccessibleName("Show panel")
+        self._panel_button.setToolTip(self.tr("Show or hide system prompt and settings (F9)"))
+        self._panel_button.setCheckable(True)
+        self._panel_button.setChecked(True)
+        self._panel_button.toggled.connect(self.show_panel)
+        centre = self._centre(picker, conversation, composer, status)
+        self._panel = self._right_panel(system_prompt, settings)
+        self._panes = (conversations, picker, conversation, composer, self._panel)
+        self._splitter = QSplitter()
+        self._splitter.setChildrenCollapsible(False)
+        for widget in (conversations, centre, self._panel):
+            self._splitter.addWidget(widget)
+        self._splitter.setStretchFactor(1, 1)
+        unit = self.fontMetrics().averageCharWidth()
+        self._splitter.setSizes([unit * 32, unit * 90, unit * 44])
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._splitter)
+        self.setFocusProxy(composer)
+
+    def _centre(self, picker: QWidget, conversation: QWidget, composer: QWidget, status: QWidget) -> QWidget:
+        top = QHBoxLayout()
+        top.addWidget(picker, 1)
+        top.addWidget(self._panel_button)
+        centre = QWidget()
+        layout = QVBoxLayout(centre)
+        layout.addLayout(top)
+        layout.addWidget(conversation, 1)
+        layout.addWidget(composer)
+        layout.addWidget(status)
+        return centre
+
+    def _right_panel(self, system_prompt: SystemPrompt, settings: SettingsPanel) -> QWidget:
+        scroll = QScrollArea(widgetResizable=True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(settings)
+        scroll.setMinimumWidth(settings.minimumSizeHint().width() + scroll.verticalScrollBar().sizeHint().width())
+        panel = QWidget()
+        panel.setObjectName("panel")
+        panel.setFocusProxy(system_prompt)
+        layout = QVBoxLayout(panel)
+        layout.addWidget(system_prompt, 1)
+        layout.addWidget(scroll, 3)
+        return panel
+
+    def panes(self) -> list[QWidget]:
+        """What F6 moves through, in reading order."""
+        return [pane for pane in self._panes if not pane.isHidden()]
+
+    def show_panel(self, shown: bool) -> None:
+        """Shows or hides system prompt and settings."""
+        if shown == self._panel.isVisibleTo(self):
+            return
+        self._panel.setVisible(shown)
+        self._panel_button.setChecked(shown)
+        self.panel_shown.emit(shown)
+
+    def save_layout(self) -> dict[str, Any]:
+        """The widths, and whether the panel is shown, as JSON can hold them."""
+        state = self._splitter.saveState().toHex().toStdString()
+        return {"splitter": state, "panel": self._panel.isVisibleTo(self)}
+
+    def restore_layout(self, layout: dict[str, Any]) -> None:
+        """Goes back to what `save_layout` returned; what makes no sense is left as it is."""
+        self._splitter.restoreState(QByteArray.fromHex(str(layout.get("splitter")).encode()))
+        self.show_panel(layout.get("panel") is not False)

@@ -1,0 +1,304 @@
+"""The conversation being talked to: puts each word into the store as it comes, and tells the view.
+
+A message is committed before anything is generated. The pieces of a reply are shown at once and committed a few
+times a second; a piece that could not be written, because the disk is full, stays here and is written later. One
+reply is written at a time, and it goes on when the user looks at another conversation meanwhile.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from app.core import errors
+from app.core.conversations import Conversation, ConversationStore, Message, MessageState
+from app.core.settings import Settings
+from app.engine import protocol
+from app.engine.engine import Engine, EngineState
+from app.ui.model_session import ModelSession
+
+_SAVE_INTERVAL = 250  # milliseconds; half of what may be lost at most
+
+_STATES = {
+    "end": MessageState.COMPLETE,
+    "stopped": MessageState.STOPPED,
+    "length": MessageState.LIMIT,
+    "context": MessageState.LIMIT,
+}
+
+
+@dataclass(slots=True)
+class _Writing:
+    """The reply under way."""
+
+    reply: Message
+    asked: Message  # the user's message it answers
+    unsaved: list[str] = field(default_factory=list)
+    has_text: bool = False
+    is_new_exchange: bool = True  # False for another try at an old message
+    waits_for_model: bool = False
+
+
+class ChatSession(QObject):
+    """Lives on the GUI thread. The view is told by signals; it never sees the store or the engine."""
+
+    opened = Signal(object, object)  # Conversation, list of Message
+    messages_added = Signal(object)  # list of Message
+    message_replaced = Signal(str, object)  # id of a reply that gives way, Message in its place
+    waiting_for_model = Signal(str)  # reply id
+    prompt_progressed = Signal(object)  # protocol.PromptProgress
+    text_received = Signal(str, str)  # reply id, text
+    reply_finished = Signal(str, object, object)  # reply id, MessageState, ReplyStats or None
+    reply_failed = Signal(str, object)  # reply id, AppError
+    refused = Signal(object, str)  # AppError, the text to put back into the composer
+    unseen_changed = Signal(int)  # how many of the oldest messages the model no longer sees
+    conversations_changed = Signal()
+    writing_changed = Signal(bool)
+    storage_failed = Signal(object)  # StorageError
+
+    def __init__(
+        self,
+        store: ConversationStore,
+        engine: Engine,
+        models: ModelSession,
+        settings: Callable[[], Settings],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._store = store
+        self._engine = engine
+        self._models = models
+        self._settings = settings
+        self._conversation: Conversation | None = None
+        self._writing: _Writing | None = None
+        self._writes: deque[Callable[[], None]] = deque()  # what the disk has not taken yet, in order
+        self._save_timer = QTimer(self, interval=_SAVE_INTERVAL)
+        self._save_timer.timeout.connect(self._on_save_timer_timeout)
+        engine.prompt_progressed.connect(self._on_engine_prompt_progressed)
+        engine.text_received.connect(self._on_engine_text_received)
+        engine.reply_finished.connect(self._on_engine_reply_finished)
+        engine.reply_failed.connect(self._on_engine_reply_failed)
+        models.loaded.connect(self._on_models_loaded)
+        models.cancelled.connect(self._on_models_cancelled)
+        models.failed.connect(self._on_models_failed)
+
+    @property
+    def conversation(self) -> Conversation | None:
+        """The one that is shown. None for a new one that nothing was written to yet."""
+        return self._conversation
+
+    @property
+    def is_writing(self) -> bool:
+        return self._writing is not None
+
+    @property
+    def busy_conversation(self) -> str | None:
+        """The conversation whose reply is being written."""
+        return self._writing.reply.conversation_id if self._writing else None
+
+    def open(self, conversation_id: str) -> None:
+        """Shows a conversation, a reply under way included."""
+        self._save()
+        self._conversation = self._store.conversation(conversation_id)
+        self.opened.emit(self._conversation, self._store.messages(conversation_id))
+        if self._writing and self._writing.waits_for_model and self._shows(self._writing.reply):
+            self.waiting_for_model.emit(self._writing.reply.id)
+
+    def send(self, text: str) -> None:
+        """Commits the user's message, then has it answered. Refused while another reply is being written."""
+        if self._writing or self._conversation is None:
+            return
+        if self._engine.model is None and not self._models.is_loading and not self._models.path:
+            self.refused.emit(errors.NoModelLoaded(), text)
+            return
+        asked, reply = self._store.add_exchange(self._conversation.id, text, self._model_name())
+        self._conversation = self._store.conversation(self._conversation.id)
+        self.messages_added.emit([asked, reply])
+        self.conversations_changed.emit()
+        self._answer(_Writing(reply, asked))
+
+    @Slot(str)
+    def answer_again(self, reply_id: str) -> None:
+        """Another reply to the same message: after a failure, or because the user wants a different one."""
+        if self._writing or self._conversation is None:
+            return
+        messages = self._store.messages(self._conversation.id)
+        old = next((message for message in messages if message.id == reply_id), None)
+        asked = next((message for message in messages if old and message.id == old.parent_id), None)
+        if asked is None:
+            return
+        reply = self._store.add_reply(self._conversation.id, asked.id, self._model_name())
+        self.message_replaced.emit(reply_id, reply)
+        self.conversations_changed.emit()
+        self._answer(_Writing(reply, asked, is_new_exchange=False))
+
+    def set_draft(self, text: str) -> None:
+        """Keeps what is being typed into the conversation that is shown."""
+        self._change(self._store.set_draft, text)
+
+    def set_system_prompt(self, text: str) -> None:
+        """Takes effect with the next message."""
+        self._change(self._store.set_system_prompt, text)
+
+    def _change(self, write: Callable[[str, str], None], text: str) -> None:
+        if self._conversation is None:
+            return
+        try:
+            write(self._conversation.id, text)
+            self._conversation = self._store.conversation(self._conversation.id)
+        except errors.StorageError as error:
+            self.storage_failed.emit(error)
+
+    @Slot()
+    def stop(self) -> None:
+        """Ends the reply under way and keeps what was written."""
+        if self._writing is None:
+            return
+        if self._writing.waits_for_model:
+            self._finish(MessageState.STOPPED, None)
+        else:
+            self._engine.stop()
+
+    def close(self) -> None:
+        """Writes what is still unwritten. The reply under way stays open and is marked at the next start."""
+        self._save()
+
+    def _model_name(self) -> str:
+        model = self._engine.model
+        return f"{model.name} {model.quant}".strip() if model else ""
+
+    def _shows(self, message: Message) -> bool:
+        return self._conversation is not None and self._conversation.id == message.conversation_id
+
+    def _answer(self, writing: _Writing) -> None:
+        self._writing = writing
+        self.writing_changed.emit(True)
+        if self._engine.state is EngineState.READY:
+            self._generate(writing)
+            return
+        writing.waits_for_model = True
+        self.waiting_for_model.emit(writing.reply.id)
+        if not self._models.is_loading:
+            self._models.reload()
+
+    def _generate(self, writing: _Writing) -> None:
+        writing.waits_for_model = False
+        conversation = self._store.conversation(writing.reply.conversation_id)
+        messages = [protocol.ChatMessage("system", conversation.system_prompt)] if conversation.system_prompt else []
+        for message in self._store.messages(conversation.id):
+            if message.id == writing.reply.id:
+                break
+            if message.text:
+                messages.append(protocol.ChatMessage("user" if message.role == "user" else "assistant", message.text))
+        self._engine.generate(writing.reply.id, messages, _sampling(self._settings()))
+        self._save_timer.start()
+
+    def _save(self) -> None:
+        writing = self._writing
+        if writing is not None and writing.unsaved:
+            self._writes.append(partial(self._store.append_text, writing.reply.id, "".join(writing.unsaved)))
+            writing.unsaved.clear()
+        try:
+            while self._writes:
+                self._writes[0]()
+                self._writes.popleft()
+        except errors.StorageError as error:
+            self.storage_failed.emit(error)
+        if self._writing is None and not self._writes:
+            self._save_timer.stop()
+
+    @Slot()
+    def _on_save_timer_timeout(self) -> None:
+        self._save()
+
+    @Slot(object)
+    def _on_engine_prompt_progressed(self, progress: protocol.PromptProgress) -> None:
+        if self._writing and self._shows(self._writing.reply):
+            self.prompt_progressed.emit(progress)
+            self.unseen_changed.emit(progress.unseen)
+
+    @Slot(str, str)
+    def _on_engine_text_received(self, reply_id: str, text: str) -> None:
+        writing = self._writing
+        if writing is None or writing.reply.id != reply_id:
+            return
+        writing.has_text = True
+        writing.unsaved.append(text)
+        if self._shows(writing.reply):
+            self.text_received.emit(reply_id, text)
+
+    @Slot(str, object)
+    def _on_engine_reply_finished(self, reply_id: str, stats: protocol.ReplyStats) -> None:
+        if self._writing and self._writing.reply.id == reply_id:
+            self._finish(_STATES.get(stats.reason, MessageState.COMPLETE), stats)
+
+    @Slot(str, object)
+    def _on_engine_reply_failed(self, reply_id: str, error: errors.AppError) -> None:
+        if self._writing and self._writing.reply.id == reply_id:
+            self._fail(error)
+
+    @Slot(object)
+    def _on_models_loaded(self) -> None:
+        if self._writing and self._writing.waits_for_model and self._engine.state is EngineState.READY:
+            self._generate(self._writing)
+
+    @Slot()
+    def _on_models_cancelled(self) -> None:
+        if self._writing and self._writing.waits_for_model:
+            self._finish(MessageState.STOPPED, None)
+
+    @Slot(str, object)
+    def _on_models_failed(self) -> None:
+        if self._writing and self._writing.waits_for_model:
+            self._fail(errors.ModelNotReady())
+
+    def _finish(self, state: MessageState, stats: protocol.ReplyStats | None) -> None:
+        reply = self._end_writing(
+            state, stats=dataclasses.asdict(stats) if stats else None, model=self._model_name() or None
+        )
+        if self._shows(reply):
+            self.reply_finished.emit(reply.id, state, stats)
+        self.writing_changed.emit(False)
+
+    def _fail(self, error: errors.AppError) -> None:
+        writing = self._writing
+        assert writing is not None
+        if isinstance(error, errors.MessageTooLong) and writing.is_new_exchange and not writing.has_text:
+            self._writing = None
+            self._withdraw(writing, error)
+        else:
+            reply = self._end_writing(MessageState.FAILED, note="\n".join((error.title, error.detail, error.hint)))
+            if self._shows(reply):
+                self.reply_failed.emit(reply.id, error)
+        self.writing_changed.emit(False)
+
+    def _withdraw(self, writing: _Writing, error: errors.AppError) -> None:
+        """Nothing was generated: the message goes back to where it was typed."""
+        self._store.withdraw_exchange(writing.asked.id, writing.reply.id, draft=writing.asked.text)
+        if self._shows(writing.reply):
+            self.open(writing.reply.conversation_id)
+        self.refused.emit(error, writing.asked.text)
+        self.conversations_changed.emit()
+
+    def _end_writing(
+        self, state: MessageState, note: str = "", stats: dict[str, Any] | None = None, model: str | None = None
+    ) -> Message:
+        writing = self._writing
+        assert writing is not None
+        self._save()
+        self._writes.append(partial(self._store.finish, writing.reply.id, state, note, stats, model))
+        self._writing = None
+        self._save()
+        return writing.reply
+
+
+def _sampling(settings: Settings) -> protocol.Sampling:
+    return protocol.Sampling(
+        **{field.name: getattr(settings, field.name) for field in dataclasses.fields(protocol.Sampling)}
+    )

@@ -1,0 +1,70 @@
+"""What every test gets: no display, no way to leave a thread running, no warning that nobody asked about."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault(
+    "QT_QPA_PLATFORM", "offscreen"
+)  # before anything imports Qt; tests of a real window set their own
+
+import shiboken6
+from PySide6.QtCore import QThread
+
+from app.core.paths import DataPaths
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> DataPaths:
+    """A data folder of the test's own, with a name that not every program can handle."""
+    paths = DataPaths.at(tmp_path / "Päddock data")
+    paths.create()
+    return paths
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left_running() -> Iterator[None]:
+    """Fails a test that ends with a QThread of its own still running, and ends that thread for the next one."""
+    before = _running_threads()
+    yield
+    left = _running_threads() - before
+    for thread in left:
+        thread.quit()
+        thread.wait(5000)
+    assert not left, f"still running: {[thread.objectName() or repr(thread) for thread in left]}"
+
+
+def _running_threads() -> set[QThread]:
+    return {
+        wrapper for wrapper in shiboken6.getAllValidWrappers() if isinstance(wrapper, QThread) and wrapper.isRunning()
+    }
+
+
+@pytest.fixture(autouse=True)
+def _no_warning_is_logged(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails a test in which the app logs a warning or worse. One that expects it asks for `caplog` and looks there."""
+    if "caplog" in request.fixturenames:
+        yield
+        return
+    records = _Records(logging.WARNING)
+    logger = logging.getLogger("app")
+    logger.addHandler(records)
+    yield
+    logger.removeHandler(records)
+    assert not records.texts, "\n".join(records.texts)
+
+
+class _Records(logging.Handler):
+    """Collects what is logged, in words."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(f"{record.name} {record.levelname}: {record.getMessage()}")
