@@ -30,7 +30,7 @@ def paths(tmp_path: Path) -> DataPaths:
 @pytest.fixture(autouse=True)
 def _no_thread_is_left_running() -> Iterator[None]:
     """Fails a test that ends with a QThread of its own still running, and ends that thread for the next one."""
-    before = _running_threads()
+    before = _running_threads() | {QThread.currentThread()}
     yield
     left = _running_threads() - before
     for thread in left:

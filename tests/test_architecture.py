@@ -46,6 +46,7 @@ MAY_BE_IMPORTED_BY: dict[str, tuple[str, ...]] = {
     "sqlite3": ("app.core.database",),
     # Nothing here talks to the network. A second start finds the first through a socket of this computer.
     "PySide6.QtNetwork": ("app.ui.single_instance",),
+    "asyncio": NOBODY,
     "http": NOBODY,
     "socket": NOBODY,
     "ssl": NOBODY,

@@ -53,7 +53,8 @@ class Engine(QObject):
         self._model: protocol.LoadedModel | None = None
         self._busy_with = ""  # id of the load or reply under way
         self._stopping = False
-        self._thread = QThread(self, objectName="engine")
+        self._thread = QThread(self)
+        self._thread.setObjectName("engine")
         self._supervisor = Supervisor(command or child_command())
         self._supervisor.moveToThread(self._thread)
         self._command_given.connect(self._supervisor.send)

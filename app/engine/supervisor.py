@@ -156,7 +156,7 @@ class Supervisor(QObject):
     def _on_process_ready_read_standard_error(self) -> None:
         if self._process is None:
             return
-        text = self._process.readAllStandardError().data().decode("utf-8", "replace")
+        text = bytes(self._process.readAllStandardError().data()).decode("utf-8", "replace")
         for line in text.splitlines():
             self._last_lines.append(line)
             log.debug("child: %s", line)

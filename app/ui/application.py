@@ -199,6 +199,7 @@ class Application(QObject):
     def close(self) -> None:
         """Ends everything. The window is gone already."""
         self.chat.close()
+        self.models.close()
         self.engine.close()
 
     @Slot(str)

@@ -58,7 +58,7 @@ class ChatPlace(QWidget):
     def _centre(self, picker: QWidget, conversation: QWidget, composer: QWidget, status: QWidget) -> QWidget:
         top = QHBoxLayout()
         top.addWidget(picker, 1)
-        top.addWidget(self._panel_button)
+        top.addWidget(self._panel_button, 0, Qt.AlignmentFlag.AlignTop)
         centre = QWidget()
         layout = QVBoxLayout(centre)
         layout.addLayout(top)
@@ -78,7 +78,7 @@ class ChatPlace(QWidget):
         panel.setFocusProxy(system_prompt)
         layout = QVBoxLayout(panel)
         layout.addWidget(system_prompt, 1)
-        layout.addWidget(scroll, 3)
+        layout.addWidget(scroll, 4)
         return panel
 
     def panes(self) -> list[QWidget]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
@@ -228,7 +229,7 @@ class ChatPresenter(QObject):
     def _on_session_reply_finished(
         self, reply_id: str, state: MessageState, stats: protocol.ReplyStats | None
     ) -> None:
-        self._view.finish(reply_id, state, words.footer(stats) if stats else "")
+        self._view.finish(reply_id, state, words.footer(dataclasses.asdict(stats)) if stats else "")
 
     @Slot(str, object)
     def _on_session_reply_failed(self, reply_id: str, error: errors.AppError) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -43,6 +43,8 @@ class _Writing:
     has_text: bool = False
     is_new_exchange: bool = True  # False for another try at an old message
     waits_for_model: bool = False
+    positions: list[int] = field(default_factory=list)  # where in the conversation the turns put to the model stand
+    unseen: int = 0  # how many of the conversation's messages, from the oldest on, the model does not see
 
 
 class ChatSession(QObject):
@@ -106,7 +108,9 @@ class ChatSession(QObject):
         """Shows a conversation, a reply under way included."""
         self._save()
         self._conversation = self._store.conversation(conversation_id)
-        self.opened.emit(self._conversation, self._store.messages(conversation_id))
+        messages = self._store.messages(conversation_id)
+        self.opened.emit(self._conversation, messages)
+        self.unseen_changed.emit(_unseen(messages))
         if self._writing and self._writing.waits_for_model and self._shows(self._writing.reply):
             self.waiting_for_model.emit(self._writing.reply.id)
 
@@ -191,10 +195,12 @@ class ChatSession(QObject):
         writing.waits_for_model = False
         conversation = self._store.conversation(writing.reply.conversation_id)
         messages = [protocol.ChatMessage("system", conversation.system_prompt)] if conversation.system_prompt else []
-        for message in self._store.messages(conversation.id):
+        writing.positions.clear()
+        for position, message in enumerate(self._store.messages(conversation.id)):
             if message.id == writing.reply.id:
                 break
             if message.text:
+                writing.positions.append(position)
                 messages.append(protocol.ChatMessage("user" if message.role == "user" else "assistant", message.text))
         self._engine.generate(writing.reply.id, messages, _sampling(self._settings()))
         self._save_timer.start()
@@ -219,9 +225,12 @@ class ChatSession(QObject):
 
     @Slot(object)
     def _on_engine_prompt_progressed(self, progress: protocol.PromptProgress) -> None:
-        if self._writing and self._shows(self._writing.reply):
+        if self._writing is None:
+            return
+        self._writing.unseen = self._writing.positions[progress.unseen] if progress.unseen else 0
+        if self._shows(self._writing.reply):
             self.prompt_progressed.emit(progress)
-            self.unseen_changed.emit(progress.unseen)
+            self.unseen_changed.emit(self._writing.unseen)
 
     @Slot(str, str)
     def _on_engine_text_received(self, reply_id: str, text: str) -> None:
@@ -259,9 +268,9 @@ class ChatSession(QObject):
             self._fail(errors.ModelNotReady())
 
     def _finish(self, state: MessageState, stats: protocol.ReplyStats | None) -> None:
-        reply = self._end_writing(
-            state, stats=dataclasses.asdict(stats) if stats else None, model=self._model_name() or None
-        )
+        unseen = self._writing.unseen if self._writing else 0
+        kept = {**dataclasses.asdict(stats), "unseen": unseen} if stats else None
+        reply = self._end_writing(state, stats=kept, model=self._model_name() or None)
         if self._shows(reply):
             self.reply_finished.emit(reply.id, state, stats)
         self.writing_changed.emit(False)
@@ -280,7 +289,10 @@ class ChatSession(QObject):
 
     def _withdraw(self, writing: _Writing, error: errors.AppError) -> None:
         """Nothing was generated: the message goes back to where it was typed."""
-        self._store.withdraw_exchange(writing.asked.id, writing.reply.id, draft=writing.asked.text)
+        try:
+            self._store.withdraw_exchange(writing.asked.id, writing.reply.id, draft=writing.asked.text)
+        except errors.StorageError as failure:
+            self.storage_failed.emit(failure)
         if self._shows(writing.reply):
             self.open(writing.reply.conversation_id)
         self.refused.emit(error, writing.asked.text)
@@ -296,6 +308,12 @@ class ChatSession(QObject):
         self._writing = None
         self._save()
         return writing.reply
+
+
+def _unseen(messages: Sequence[Message]) -> int:
+    """How many messages the model did not see when it wrote the last reply."""
+    known = [message.stats.get("unseen", 0) for message in messages if message.stats]
+    return known[-1] if known and isinstance(known[-1], int) else 0
 
 
 def _sampling(settings: Settings) -> protocol.Sampling:

@@ -14,7 +14,7 @@ from PySide6.QtGui import (
     QShortcut,
     QTextCursor,
 )
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.ui.plain_text import TextBox, tool_tip
 
@@ -73,7 +73,6 @@ class Composer(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._problem)
         layout.addLayout(row)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
     def text(self) -> str:
         """What is in the box, exactly."""
@@ -142,6 +141,7 @@ class _MessageBox(TextBox):
 
     def __init__(self) -> None:
         super().__init__()
+        self.document().setDocumentMargin(self.fontMetrics().height() / 2)
         self.document().documentLayout().documentSizeChanged.connect(self._fit)
         self._fit()
 
@@ -165,8 +165,10 @@ class _MessageBox(TextBox):
         return bool(self.textCursor().block().layout().preeditAreaText())
 
     def _fit(self) -> None:
-        # The layout of a plain text document counts its height in lines.
-        lines = min(max(1, math.ceil(self.document().size().height())), MOST_LINES)
-        text = math.ceil(QFontMetricsF(self.font()).lineSpacing()) * lines
-        around = 2 * self.document().documentMargin() + self.contentsMargins().top() + self.contentsMargins().bottom()
+        # The layout of a plain text document counts its height in lines, and each line takes whole pixels.
+        lines = max(1, math.ceil(self.document().size().height()))
+        text = math.ceil(QFontMetricsF(self.font()).lineSpacing()) * min(lines, MOST_LINES)
+        around = 2 * (self.document().documentMargin() + self.frameWidth()) + 1
         self.setFixedHeight(math.ceil(text + around))
+        policy = Qt.ScrollBarPolicy.ScrollBarAsNeeded if lines > MOST_LINES else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        self.setVerticalScrollBarPolicy(policy)

@@ -72,17 +72,22 @@ class LibraryPlace(QWidget):
         return button
 
     def _lay_out(self) -> None:
-        buttons = QHBoxLayout()
-        buttons.addWidget(self._use)
-        buttons.addWidget(self._forget)
-        buttons.addStretch(1)
-        buttons.addWidget(self._open)
-        layout = QVBoxLayout(self)
-        layout.addWidget(self._heading)
+        top, bottom = QHBoxLayout(), QHBoxLayout()
+        top.addWidget(self._heading, 1)
+        top.addWidget(self._open)
+        bottom.addWidget(self._use)
+        bottom.addWidget(self._forget)
+        bottom.addStretch(1)
+        column = QWidget()
+        column.setMaximumWidth(self.fontMetrics().averageCharWidth() * 120)
+        layout = QVBoxLayout(column)
+        layout.setSpacing(self.fontMetrics().height())
+        layout.addLayout(top)
         layout.addWidget(self._view, 1)
-        layout.addWidget(self._advice)
-        layout.addLayout(buttons)
-        layout.addStretch(0)
+        layout.addWidget(self._advice, 1, Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(bottom)
+        outer = QHBoxLayout(self)
+        outer.addWidget(column)
 
     def set_models(self, models: Sequence[RecentModel]) -> None:
         """Lists `models` in their order; the one chosen stays chosen."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QProgressBar, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.core.recent_models import RecentModel
 from app.ui.plain_text import button_text, tool_tip
@@ -40,7 +40,7 @@ class ModelPicker(QWidget):
         self._progress = QProgressBar(textVisible=False, maximum=100)
         self._progress.setObjectName("loading")
         self._progress.setAccessibleName("Loading")
-        self._progress.setMaximumWidth(self.fontMetrics().averageCharWidth() * 20)
+        self._progress.setMaximumHeight(self.fontMetrics().height() // 2)
         self._cancel = QPushButton(self.tr("Cancel"))
         self._cancel.setObjectName("cancel_loading")
         self._cancel.setAccessibleName("Cancel loading")
@@ -49,11 +49,14 @@ class ModelPicker(QWidget):
         self._open.setObjectName("open_model_file")
         self._open.setAccessibleName("Open model file")
         self._open.clicked.connect(self.open_requested)
-        layout = QHBoxLayout(self)
+        row = QHBoxLayout()
+        row.addWidget(self._button, 1)
+        row.addWidget(self._cancel)
+        row.addWidget(self._open)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._button, 1)
-        for widget in (self._progress, self._cancel, self._open):
-            layout.addWidget(widget)
+        layout.addLayout(row)
+        layout.addWidget(self._progress)
         self.setFocusProxy(self._button)
         self.set_models([])
         self.show_none()
@@ -123,7 +126,7 @@ class _ElidingButton(QPushButton):
         return QSize(self.fontMetrics().averageCharWidth() * 30, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
-        return QSize(self.fontMetrics().averageCharWidth() * 12, super().minimumSizeHint().height())
+        return QSize(self.fontMetrics().averageCharWidth() * 18, super().minimumSizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)

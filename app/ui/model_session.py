@@ -109,6 +109,10 @@ class ModelSession(QObject):
         self.open(last.path)
         return ""
 
+    def close(self) -> None:
+        """The app is ending in good order: a load that is under way is not to blame for it."""
+        self._end_loading()
+
     def _load(self, wish: _Wish) -> None:
         self._loading = wish
         self._in_force = self._settings()

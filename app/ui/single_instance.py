@@ -61,4 +61,4 @@ class SingleInstance(QObject):
     def _on_socket_ready_read(self) -> None:
         socket = self.sender()
         if isinstance(socket, QLocalSocket) and socket.canReadLine():
-            self.asked_to_show.emit(socket.readLine().data().decode("utf-8", "replace").strip())
+            self.asked_to_show.emit(bytes(socket.readLine().data()).decode("utf-8", "replace").strip())

@@ -14,20 +14,20 @@ SHOWN_MS = 10_000
 class Toast(QFrame):
     """Hidden until `show_text`. Goes by itself, but never while the pointer or the keyboard is on it.
 
-    It takes room in the layout rather than floating over it: floating, it would cover the box one types in.
+    Its colours are the window's the other way round. It takes room in the layout rather than floating over it: floating, it would cover the box one types in.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("toast")
         self.setAutoFillBackground(True)
-        self.setBackgroundRole(QPalette.ColorRole.ToolTipBase)
+        self.setBackgroundRole(QPalette.ColorRole.WindowText)
         self._action: Callable[[], object] | None = None
         self._text = QLabel()
         self._text.setObjectName("toast_text")
         self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._text.setWordWrap(True)
-        self._text.setForegroundRole(QPalette.ColorRole.ToolTipText)
+        self._text.setForegroundRole(QPalette.ColorRole.Window)
         self._button = QPushButton()
         self._button.setObjectName("toast_action")
         self._button.setFocusPolicy(Qt.FocusPolicy.TabFocus)

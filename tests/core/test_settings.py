@@ -97,14 +97,16 @@ def test_a_damaged_or_unknown_field_costs_only_itself(store, tmp_path):
     assert _write(store, tmp_path, text) == Settings(top_k=1000, top_p=0.5)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1, 2]", "null", "7", '"text"'])
+@pytest.mark.parametrize("text", ["[1, 2]", "null", "7", '"text"'])
 def test_a_file_that_holds_no_settings_gives_the_defaults(store, tmp_path, text):
     assert _write(store, tmp_path, text) == Settings()
 
 
-def test_a_file_that_is_no_text_gives_the_defaults(store, tmp_path):
-    (tmp_path / "settings.json").write_bytes(b"\xff\xfe\x00")
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00"])
+def test_a_file_that_cannot_be_read_gives_the_defaults_and_a_line_in_the_log(store, tmp_path, caplog, content):
+    (tmp_path / "settings.json").write_bytes(content)
     assert store.load() == Settings()
+    assert "settings not read, defaults used" in caplog.text
 
 
 def test_a_failed_save_leaves_the_old_settings(tmp_path):

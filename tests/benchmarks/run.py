@@ -1,0 +1,19 @@
+"""Runs every benchmark: `make bench`, or `python -m tests.benchmarks.run [start|engine]`."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.benchmarks import bench_engine, bench_start
+
+BENCHMARKS = {"start": bench_start.main, "engine": bench_engine.main}
+
+
+def main() -> None:
+    for name in sys.argv[1:] or BENCHMARKS:
+        print(f"== {name}")
+        BENCHMARKS[name]()
+
+
+if __name__ == "__main__":
+    main()
