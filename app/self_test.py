@@ -78,11 +78,11 @@ class _SelfTest(QObject):
 
     @Slot(str, object)
     def _on_engine_reply_failed(self, _reply_id: str, error: errors.AppError) -> None:
-        self._end(error=f"{error} {error.hint}")
+        self._end(error=f"{str(error).rstrip('.')}. {error.hint}")
 
     @Slot(object)
     def _on_engine_failed(self, error: errors.AppError) -> None:
-        self._end(error=f"{error} {error.hint}")
+        self._end(error=f"{str(error).rstrip('.')}. {error.hint}")
 
     @Slot()
     def _on_clock_timeout(self) -> None:

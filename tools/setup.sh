@@ -11,13 +11,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 export UV_PROJECT_ENVIRONMENT=.venv
-advice="" # the command that installs what is missing, once we know that we may not run it ourselves
 
 say() { echo "paddock: $*"; }
 
 fail() {
     say "$*"
-    [ -z "$advice" ] || say "this may help: $advice"
     exit 1
 }
 
@@ -31,24 +29,20 @@ installed_packages() {
         tr ',' '\n' | sed 's/^ *//; s/ .*//'
 }
 
-# Installs those of the packages named that are not there. Fails, with `advice` set, if it may not or cannot.
+# Installs those of the packages named that are not there. Where it may not or cannot, it says how, and fails.
 install_packages() {
     is_debian || return 0
-    local missing as_root="" install="apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=120"
+    local missing sudo=""
     missing=$(printf '%s\n' "$@" | grep -vxF -f <(installed_packages) | xargs || true)
     [ -n "$missing" ] || return 0
-    if [ "$(id -u)" != 0 ]; then
-        as_root="sudo"
-        if ! sudo -n true 2>/dev/null; then
-            advice="sudo apt-get install -y --no-install-recommends $missing"
-            say "these system packages are missing; this installs them: $advice"
-            return 1
-        fi
+    [ "$(id -u)" = 0 ] || sudo="sudo "
+    if [ -z "$sudo" ] || sudo -n true 2>/dev/null; then
+        say "installing system packages: $missing"
+        ${sudo}apt-get update -qq || true # somebody else's broken source need not concern us
+        ${sudo}env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+            -o DPkg::Lock::Timeout=120 $missing >/dev/null && return 0
     fi
-    say "installing system packages: $missing"
-    $as_root apt-get update -qq &&
-        $as_root env DEBIAN_FRONTEND=noninteractive $install $missing >/dev/null && return 0
-    advice="$as_root apt-get install -y --no-install-recommends $missing"
+    say "system packages are missing; this installs them: ${sudo}apt-get install --no-install-recommends $missing"
     return 1
 }
 
@@ -98,7 +92,7 @@ announce_compilation() {
     while IFS= read -r line; do
         case "$line" in
         *"Building llama-cpp-python"*)
-            say "compiling llama.cpp for this computer; this happens once and takes up to 8 minutes on two cores"
+            say "compiling llama.cpp for this computer: once, up to 8 minutes on two cores${CMAKE_ARGS:+, longer for a GPU}"
             ;;
         esac
         printf '%s\n' "$line"

@@ -56,6 +56,12 @@ class GgufHeader:
         return self._number("embedding_length")
 
     @property
+    def feed_forward_length(self) -> int:
+        """The width of a layer at its widest, of the one that is widest. With experts, of those used together."""
+        experts = self._number("expert_feed_forward_length") * self._number("expert_used_count")
+        return max([experts, *self._per_layer("feed_forward_length")])
+
+    @property
     def vocabulary_size(self) -> int:
         tokens = self.metadata.get("tokenizer.ggml.tokens")
         if isinstance(tokens, gguf_reader.Skipped):

@@ -52,13 +52,13 @@ class ModelHost:
         path = Path(command.path)
         header = gguf.check_file(path)  # before the present model goes: a wrong file costs nothing
         self._unload()
+        template = prompt.choose_template(header.chat_template, header.name, path.name)
         options = self._options(command, path, header)
         try:
             model = llama.Model(options, self._flag, self._native_log, self._load_reporter(command.request_id))
         except llama.Interrupted:
             self._send(protocol.LoadCancelled(command.request_id))
             return
-        template = prompt.choose_template(header.chat_template, header.name, path.name)
         self._model = model
         self._prompter = prompt.Prompter(template, model.vocabulary, model.context_length)
         self._send(self._loaded(command, header, options, template.source))
@@ -160,9 +160,7 @@ class ModelHost:
 
     def _write_progress(self, reply_id: str, reply: llama.Reply) -> protocol.WriteProgress:
         assert self._model is not None
-        return protocol.WriteProgress(
-            reply_id, len(reply.tokens), reply.tokens_per_second, self._model.context_used
-        )
+        return protocol.WriteProgress(reply_id, len(reply.tokens), reply.tokens_per_second, self._model.context_used)
 
     def _write(self, reply_id: str, asked: prompt.Prompt, sampling: protocol.Sampling) -> llama.Reply:
         assert self._model is not None
@@ -170,7 +168,7 @@ class ModelHost:
         reply = self._model.write(sampling, sampling.reply_limit or self._model.context_length)
         written: list[str] = []
         due = time.monotonic() + _WRITE_INTERVAL
-        for piece in reply:
+        for piece in self._prompter.until_next_turn(reply):
             # Some vocabularies begin every word with a space, the first one too.
             if text := piece if written else piece.lstrip():
                 written.append(text)
@@ -178,6 +176,7 @@ class ModelHost:
             if reply.ended >= due:
                 due = reply.ended + _WRITE_INTERVAL
                 self._send(self._write_progress(reply_id, reply))
+        reply.reason = reply.reason or "end"  # the model had begun the user's next turn
         self._prompter.remember(asked, "".join(written), reply.tokens)
         return reply
 

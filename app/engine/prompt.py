@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 from array import array
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from app.core.errors import MessageTooLong
@@ -75,6 +75,10 @@ class Prompter:
         """`prompt` was answered with `reply`, which is made of `reply_tokens`; the next prompt can go on from there."""
         self._written.add(prompt.text, self._tokenizer.mark(reply), [*prompt.tokens, *reply_tokens])
 
+    def until_next_turn(self, pieces: Iterable[str]) -> Iterator[str]:
+        """The pieces of a reply, up to where a model without an end token begins to write the user's next turn."""
+        return _until(pieces, self._template.next_turn) if self._template.next_turn else iter(pieces)
+
     def build(self, messages: Sequence[ChatMessage], reply_limit: int | None = None) -> Prompt:
         """The prompt for `messages`, which end with the user's turn; a system message, if any, is the first.
 
@@ -92,7 +96,7 @@ class Prompter:
             if len(prompt.tokens) <= room:
                 return prompt
             if start == len(turns) - 1:
-                self._check_last_turn(turns[-1], prompt, reply_limit)
+                self._check_last_turn(prompt, turns[-1], reply_limit, " beside the system prompt" if system else "")
                 return prompt
             # The sizes are measured turn by turn and may be off by a few tokens; what counts is the prompt.
             allowed = head + sum(sizes[start:]) - 1
@@ -102,7 +106,7 @@ class Prompter:
         quarter = self._context_length // 4
         return max(_SHORTEST_REPLY, min(reply_limit or quarter, quarter))
 
-    def _check_last_turn(self, turn: ChatMessage, prompt: Prompt, reply_limit: int | None) -> None:
+    def _check_last_turn(self, prompt: Prompt, turn: ChatMessage, reply_limit: int | None, beside: str) -> None:
         """A long message may take room from the reply, but not all of it."""
         least = min(self._reserve(reply_limit), max(_SHORTEST_REPLY, self._context_length // 16))
         if len(prompt.tokens) <= self._context_length - least:
@@ -114,8 +118,8 @@ class Prompter:
                 f"The system prompt alone nearly fills the context of {_number(self._context_length)} tokens."
             )
         raise MessageTooLong(
-            f"It is {_number(length)} tokens long; at most {_number(fits)} fit beside the system prompt "
-            f"in a context of {_number(self._context_length)}."
+            f"It is {_number(length)} tokens long; at most {_number(fits)} fit{beside} in a context of "
+            f"{_number(self._context_length)}."
         )
 
     def _prompt(self, messages: Sequence[ChatMessage], unseen: int) -> Prompt:
@@ -170,6 +174,23 @@ def _oldest_that_fits(turns: Sequence[ChatMessage], sizes: Sequence[int], room: 
                 used -= sizes[start]
                 start += 1
     return start
+
+
+def _until(pieces: Iterable[str], end: str) -> Iterator[str]:
+    """The pieces up to the text `end`. What may be its beginning is held back until it is known."""
+    held = ""
+    for piece in pieces:
+        held += piece
+        before, found, _ = held.partition(end)
+        if found:
+            held = before
+            break
+        kept = next((size for size in range(len(end) - 1, 0, -1) if held.endswith(end[:size])), 0)
+        if ready := held[: len(held) - kept]:
+            yield ready
+        held = held[len(held) - kept :]
+    if held:
+        yield held
 
 
 def _number(value: int) -> str:

@@ -71,7 +71,7 @@ def choose_template(chat_template: str | None, *names: str) -> ChatTemplate:
         return ChatTemplate(chat_template, "model")
     if known := _catalogued(names):
         return ChatTemplate(known, "catalogue")
-    return ChatTemplate(_PLAIN, "plain")
+    return ChatTemplate(_PLAIN, "plain", next_turn="\nUser:")
 
 
 def _catalogued(names: Sequence[str]) -> str | None:
@@ -85,9 +85,12 @@ def _catalogued(names: Sequence[str]) -> str | None:
 class ChatTemplate:
     """A template that has rendered a small conversation. `source` says where it comes from."""
 
-    def __init__(self, text: str, source: TemplateSource) -> None:
-        """Raises `TemplateFailed` if `text` is no template, or cannot render a conversation whatever we do."""
+    def __init__(self, text: str, source: TemplateSource, next_turn: str = "") -> None:
+        """`next_turn` is how the user's turns begin, for a template that has no token for it.
+
+        Raises `TemplateFailed` if `text` is no template, or cannot render a conversation whatever we do."""
         self.source = source
+        self.next_turn = next_turn
         self._template = _compile(text)
         self._takes_system = self._shows(_SYSTEM, _USER)
         self._takes_repeated_roles = self._shows(_USER, _NEXT_USER)
@@ -179,7 +182,7 @@ class _Missing(jinja2.Undefined):
 class _GenerationTag(Extension):
     """`{% generation %}` marks for training what the assistant says; for us it marks nothing."""
 
-    tags = frozenset({"generation"})
+    tags = {"generation"}  # noqa: RUF012 (as Jinja declares it)
 
     def parse(self, parser: Parser) -> list[nodes.Node]:
         next(parser.stream)

@@ -49,7 +49,7 @@ class ChatPlace(QWidget):
             self._splitter.addWidget(widget)
         self._splitter.setStretchFactor(1, 1)
         unit = self.fontMetrics().averageCharWidth()
-        self._splitter.setSizes([unit * 32, unit * 90, unit * 44])
+        self._splitter.setSizes([unit * 28, unit * 90, unit * 42])
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._splitter)
@@ -69,6 +69,7 @@ class ChatPlace(QWidget):
 
     def _right_panel(self, system_prompt: SystemPrompt, settings: SettingsPanel) -> QWidget:
         scroll = QScrollArea(widgetResizable=True)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(settings)

@@ -157,7 +157,7 @@ class _MessageBox(TextBox):
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange:
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
             self._fit()
 
     def _is_composing(self) -> bool:
@@ -168,7 +168,8 @@ class _MessageBox(TextBox):
         # The layout of a plain text document counts its height in lines, and each line takes whole pixels.
         lines = max(1, math.ceil(self.document().size().height()))
         text = math.ceil(QFontMetricsF(self.font()).lineSpacing()) * min(lines, MOST_LINES)
-        around = 2 * (self.document().documentMargin() + self.frameWidth()) + 1
+        frame = self.contentsMargins()
+        around = 2 * self.document().documentMargin() + frame.top() + frame.bottom() + 1
         self.setFixedHeight(math.ceil(text + around))
         policy = Qt.ScrollBarPolicy.ScrollBarAsNeeded if lines > MOST_LINES else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
         self.setVerticalScrollBarPolicy(policy)

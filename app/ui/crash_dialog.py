@@ -36,6 +36,8 @@ class CrashDialog(QDialog):
         layout.addWidget(self._explanation())
         layout.addWidget(self._details, 1)
         layout.addWidget(self._buttons())
+        self._close.setDefault(True)
+        self._close.setFocus()
         unit = self.fontMetrics().averageCharWidth()
         self.resize(unit * 90, unit * 55)
 
@@ -51,14 +53,12 @@ class CrashDialog(QDialog):
     def _buttons(self) -> QDialogButtonBox:
         buttons = QDialogButtonBox()
         copy = buttons.addButton(self.tr("Copy details"), QDialogButtonBox.ButtonRole.ActionRole)
-        close = buttons.addButton(self.tr("Close"), QDialogButtonBox.ButtonRole.RejectRole)
+        self._close = buttons.addButton(self.tr("Close"), QDialogButtonBox.ButtonRole.RejectRole)
         copy.setObjectName("copy_details")
         copy.setAccessibleName("Copy details")
         copy.clicked.connect(self._on_copy_clicked)
-        close.setObjectName("close")
-        close.setAccessibleName("Close")
-        close.setDefault(True)
-        close.setFocus()
+        self._close.setObjectName("close")
+        self._close.setAccessibleName("Close")
         buttons.rejected.connect(self.reject)
         return buttons
 

@@ -10,6 +10,7 @@ from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QDragEnterEvent, Q
 from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
+    QFrame,
     QHBoxLayout,
     QMainWindow,
     QMenu,
@@ -66,7 +67,7 @@ class MainWindow(QMainWindow):
         return actions
 
     def _make_rail(self) -> QWidget:
-        rail = QWidget()
+        rail = QFrame()
         rail.setObjectName("rail")
         column = QVBoxLayout(rail)
         for name, action in self._place_actions.items():

@@ -26,8 +26,6 @@ class ModelPicker(QWidget):
         super().__init__(parent)
         self.setObjectName("model_picker")
         self._recent: list[tuple[QAction, Path]] = []
-        self._menu = QMenu(self)
-        self._menu.aboutToShow.connect(self._on_menu_about_to_show)
         self._open_action = QAction(self.tr("Open model file…"), self)
         self._open_action.triggered.connect(self.open_requested)
         self._unload_action = QAction(self.tr("Unload model"), self)
@@ -36,6 +34,8 @@ class ModelPicker(QWidget):
         self._button = _ElidingButton()
         self._button.setObjectName("model")
         self._button.setAccessibleName("Model")
+        self._menu = QMenu(self._button)  # a menu of the picker's own would tear its buttons out of the tab order
+        self._menu.aboutToShow.connect(self._on_menu_about_to_show)
         self._button.setMenu(self._menu)
         self._progress = QProgressBar(textVisible=False, maximum=100)
         self._progress.setObjectName("loading")

@@ -8,8 +8,11 @@ from PySide6.QtCore import QCoreApplication, QDate, QLocale
 
 
 def moment_in_words(seconds: float, now: datetime | None = None) -> str:
-    """`seconds` since the epoch as "today 14:05", "yesterday 14:05" or a date, in the computer's own time zone."""
-    moment = datetime.fromtimestamp(seconds)
+    """`seconds` since 1970 as "today 14:05", "yesterday 14:05" or a date, in local time; empty if no such moment is."""
+    try:
+        moment = datetime.fromtimestamp(seconds)
+    except (ValueError, OverflowError, OSError):
+        return ""
     today = (now or datetime.now()).date()
     if moment.date() == today:
         return QCoreApplication.translate("moments", "today {time}").format(time=f"{moment:%H:%M}")

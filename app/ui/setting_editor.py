@@ -67,6 +67,7 @@ class SettingEditor(QWidget):
         layout.addLayout(top)
         layout.addWidget(self._editor)
         layout.addWidget(note)
+        self.setTabOrder(self._editor, self._reset)
 
     def set_value(self, value: Any) -> None:
         """Shows `value`."""

@@ -18,6 +18,7 @@ class PromptEditor(TextBox):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._known_text = ""  # what the owner put in, or was told
         self._timer = QTimer(self, singleShot=True, interval=PAUSE_MS)
         self._timer.timeout.connect(self.flush)
         self.textChanged.connect(self._timer.start)
@@ -25,11 +26,11 @@ class PromptEditor(TextBox):
 
     def set_text(self, text: str) -> None:
         """Shows `text`, and forgets what was typed since the last `edited`: it belonged to another text."""
-        if text == self.text():
-            return
-        with QSignalBlocker(self):
-            self.setPlainText(text)
+        self._known_text = text
         self._timer.stop()
+        if text != self.text():
+            with QSignalBlocker(self):
+                self.setPlainText(text)
 
     def replace_text(self, text: str) -> None:
         """Puts `text` in as if it had been typed: it is reported, and can be undone."""
@@ -40,9 +41,11 @@ class PromptEditor(TextBox):
 
     def flush(self) -> None:
         """Emits `edited` now if there is something to tell."""
-        if self._timer.isActive():
-            self._timer.stop()
-            self.edited.emit(self.text())
+        self._timer.stop()
+        text = self.text()
+        if text != self._known_text:
+            self._known_text = text
+            self.edited.emit(text)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802
         super().focusOutEvent(event)

@@ -14,7 +14,8 @@ SHOWN_MS = 10_000
 class Toast(QFrame):
     """Hidden until `show_text`. Goes by itself, but never while the pointer or the keyboard is on it.
 
-    Its colours are the window's the other way round. It takes room in the layout rather than floating over it: floating, it would cover the box one types in.
+    Its colours are the window's the other way round. It takes room in the layout: floating over it, it would cover
+    the box one types in.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:

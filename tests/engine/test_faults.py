@@ -41,7 +41,9 @@ def test_lack_of_memory_is_recognised_by_the_last_words(last_words):
 
 
 def test_the_failed_check_is_named_without_its_path():
-    error = why_it_ended(6, True, "noise\n/home/someone/llama.cpp/ggml/src/ggml.c:123: GGML_ASSERT(a == b) failed\nbacktrace")
+    error = why_it_ended(
+        6, True, "noise\n/home/someone/llama.cpp/ggml/src/ggml.c:123: GGML_ASSERT(a == b) failed\nbacktrace"
+    )
     assert error.detail == "ggml.c:123: GGML_ASSERT(a == b) failed"
 
 

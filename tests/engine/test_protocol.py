@@ -10,7 +10,9 @@ MESSAGES = [
     protocol.LoadModel("id", "/models/a b.gguf", 2048, 4, None),
     protocol.UnloadModel(),
     protocol.Generate(
-        "r1", (protocol.ChatMessage("system", "Be brief."), protocol.ChatMessage("user", "Hi")), protocol.Sampling(seed=7)
+        "r1",
+        (protocol.ChatMessage("system", "Be brief."), protocol.ChatMessage("user", "Hi")),
+        protocol.Sampling(seed=7),
     ),
     protocol.Interrupt("r1"),
     protocol.Hello(1, "b1", (protocol.Device("CPU", "a processor", "cpu", 1 << 34, 1 << 35),)),
@@ -38,7 +40,9 @@ def test_any_text_crosses_on_one_line(text):
     assert protocol.decode(line).text == text
 
 
-@pytest.mark.parametrize("line", [b"", b"hello", b"[]", b"3", b'{"type":"Nonsense"}', b'{"type":"Hello"}', b"\xff\xfe", b"{}"])
+@pytest.mark.parametrize(
+    "line", [b"", b"hello", b"[]", b"3", b'{"type":"Nonsense"}', b'{"type":"Hello"}', b"\xff\xfe", b"{}"]
+)
 def test_what_is_no_message_is_refused(line):
     with pytest.raises(protocol.ProtocolError):
         protocol.decode(line)

@@ -58,14 +58,15 @@ def test_two_turns_of_the_same_role_become_one_only_where_the_template_refuses_t
 
 
 def test_a_template_may_refuse_both_a_system_role_and_two_turns_of_the_same_role():
-    rendered = render(REFUSES_SYSTEM + ALTERNATES.removesuffix(CHATML), SYSTEM, QUESTION, THANKS)
-    assert rendered == ""  # it writes nothing
+    refuses_both = REFUSES_SYSTEM.removesuffix(CHATML) + ALTERNATES
+    assert "user\nBe brief.\n\nWhat is 2 + 2?\n\nThanks!<|im_end|>" in render(refuses_both, SYSTEM, QUESTION, THANKS)
 
 
 def test_a_template_sees_what_templates_are_written_for():
     text = (
         "{{ bos_token }}{% if tools is defined %}tools{% endif %}{% generation %}said{% endgeneration %}"
-        "{{ strftime_now('%Y')[:2] }}{{ messages[0] | tojson }}{% for m in messages %}{% break %}{% endfor %}{{ eos_token }}"
+        "{{ strftime_now('%Y')[:2] }}{{ messages[0] | tojson }}{% for m in messages %}{% break %}{% endfor %}"
+        "{{ eos_token }}"
     )
     all_texts = "{% for m in messages %}{{ m.content }}{% endfor %}"
     rendered = render(text + all_texts, ChatMessage("user", "<é>"), bos="<s>", eos="</s>")
@@ -79,7 +80,7 @@ def test_what_a_template_adds_but_does_not_have_adds_nothing():
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("{% for message in messages %}", "line 1"),
+        ("{% for message in messages %}{% endif %}", "line 1"),
         ("{{ raise_exception('Never.') }}", "It says: Never."),
         ("{{ messages[0].content + 1 }}", "str"),
         ("{{ ''.__class__.__mro__ }}", "unsafe"),
@@ -109,7 +110,9 @@ def test_the_models_own_template_comes_first():
     assert template.render([QUESTION]).startswith("<|im_start|>user")
 
 
-@pytest.mark.parametrize("names", [("TinyLlama 1.1B Chat v1.0", "x.gguf"), ("", "tinyllama-1.1b-chat-v1.0.Q4_K_M.gguf")])
+@pytest.mark.parametrize(
+    "names", [("TinyLlama 1.1B Chat v1.0", "x.gguf"), ("", "tinyllama-1.1b-chat-v1.0.Q4_K_M.gguf")]
+)
 def test_tinyllama_without_a_template_gets_zephyrs(names: tuple[str, str]):
     template = choose_template(None, *names)
     assert template.source == "catalogue"
@@ -136,9 +139,7 @@ def test_every_entry_of_the_catalogue_has_a_template_that_shows_the_whole_conver
 
 def test_llama_2_has_its_system_prompt_inside_the_first_turn():
     text = choose_template(None, "llama-2-7b-chat").render(CONVERSATION, "<s>", "</s>")
-    assert text == (
-        "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nWhat is 2 + 2? [/INST] 4 </s><s>[INST] Thanks! [/INST]"
-    )
+    assert text == ("<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nWhat is 2 + 2? [/INST] 4 </s><s>[INST] Thanks! [/INST]")
 
 
 def run_check(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -149,8 +150,8 @@ def run_check(folder: Path) -> subprocess.CompletedProcess[str]:
 def test_the_check_of_shipped_templates_accepts_good_ones_and_names_bad_ones(tmp_path):
     (tmp_path / "good.jinja").write_text(REFUSES_SYSTEM)
     assert run_check(tmp_path).returncode == 0
-    (tmp_path / "forgetful.jinja").write_text(CHATML.replace("%}<|im_start|>", "%}{% if loop.index != 3 %}", 1) + "{{ 1 }}")
-    (tmp_path / "forgetful.jinja").write_text("{% for m in messages if m.role != 'assistant' %}{{ m.content }}{% endfor %}")
+    forgetful = "{% for m in messages if m.role != 'assistant' %}{{ m.content }}{% endfor %}"
+    (tmp_path / "forgetful.jinja").write_text(forgetful)
     checked = run_check(tmp_path)
     assert checked.returncode == 1
     assert "FAILED  forgetful.jinja: what the assistant said is lost" in checked.stdout

@@ -1,0 +1,287 @@
+"""How Paddock looks: two palettes and one style sheet made from them.
+
+The palettes are ours, because a bare X11 session has no platform theme to take one from, and there even
+`QStyleHints.setColorScheme` changes nothing. Qt's own Fusion style draws what the sheet leaves alone.
+
+The sheet measures in `em`, so that everything grows with the font. It sets no colour of texts: a widget says what its
+text is by a role of the palette (`PlaceholderText` for what is secondary).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from string import Template
+
+from PySide6.QtCore import QObject, Qt, Slot
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QApplication
+
+from app.core.resources import resource
+
+_Role = QPalette.ColorRole
+
+
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """What colours are used for. Texts have a contrast of at least 4.5 on every background they are put on."""
+
+    window: str
+    surface: str  # what one types in, lists, menus
+    bubble: str  # behind the user's own messages
+    code: str  # behind code
+    border: str
+    hover: str
+    text: str
+    secondary: str  # texts that matter less
+    disabled: str
+    accent: str
+    on_accent: str
+    selection: str
+    danger: str
+    danger_surface: str  # behind a failure
+
+
+LIGHT = Colours(
+    window="#fbfbf9",
+    surface="#ffffff",
+    bubble="#eef2ed",
+    code="#f1f2ef",
+    border="#d9dcd6",
+    hover="#e9ece7",
+    text="#1f2421",
+    secondary="#5c635e",
+    disabled="#9aa09b",
+    accent="#2b7148",
+    on_accent="#ffffff",
+    selection="#c6e0cf",
+    danger="#a8261c",
+    danger_surface="#fbecea",
+)
+DARK = Colours(
+    window="#1b1e1c",
+    surface="#232725",
+    bubble="#272d29",
+    code="#252a27",
+    border="#3b423d",
+    hover="#2e3430",
+    text="#e4e8e5",
+    secondary="#a0a8a2",
+    disabled="#6c746e",
+    accent="#7cc796",
+    on_accent="#10261a",
+    selection="#31543f",
+    danger="#f2998f",
+    danger_surface="#3a2523",
+)
+
+
+def colours(palette: QPalette) -> Colours:
+    """The colours that go with `palette`."""
+    return DARK if palette.color(_Role.Window).lightness() < 128 else LIGHT
+
+
+def apply_appearance(app: QApplication, appearance: str) -> None:
+    """Makes the app `light` or `dark`, or with `system` as the system is, now and whenever that changes."""
+    follower = app.findChild(_Appearance)
+    if not isinstance(follower, _Appearance):
+        app.setStyle("Fusion")
+        follower = _Appearance(app)
+    follower.set_appearance(appearance)
+
+
+class _Appearance(QObject):
+    """Keeps the app's look what was asked for."""
+
+    def __init__(self, app: QApplication) -> None:
+        super().__init__(app)
+        self._app = app
+        self._shown: Colours | None = None
+        app.styleHints().colorSchemeChanged.connect(self._on_color_scheme_changed)
+
+    def set_appearance(self, appearance: str) -> None:
+        # Where there is a platform theme, this brings title bars and native dialogs along.
+        self._app.styleHints().setColorScheme(
+            {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}.get(appearance, Qt.ColorScheme.Unknown)
+        )
+        is_dark = appearance == "dark" or (appearance != "light" and self._system_is_dark())
+        self._show(DARK if is_dark else LIGHT)
+
+    def _system_is_dark(self) -> bool:
+        return self._app.styleHints().colorScheme() == Qt.ColorScheme.Dark
+
+    def _show(self, shown: Colours) -> None:
+        if shown is self._shown:
+            return
+        self._shown = shown
+        self._app.setPalette(_palette(shown))
+        self._app.setStyleSheet(_style_sheet(shown))
+
+    @Slot(Qt.ColorScheme)
+    def _on_color_scheme_changed(self, scheme: Qt.ColorScheme) -> None:
+        # Also comes in answer to `set_appearance`, with the scheme that was asked for.
+        self._show(DARK if scheme == Qt.ColorScheme.Dark else LIGHT)
+
+
+def _palette(look: Colours) -> QPalette:
+    palette = QPalette()
+    for role, colour in _roles(look).items():
+        palette.setColor(role, QColor(colour))
+    for role in (_Role.WindowText, _Role.Text, _Role.ButtonText, _Role.PlaceholderText, _Role.HighlightedText):
+        palette.setColor(QPalette.ColorGroup.Disabled, role, QColor(look.disabled))
+    return palette
+
+
+def _roles(look: Colours) -> dict[QPalette.ColorRole, str]:
+    return {
+        _Role.Window: look.window,
+        _Role.WindowText: look.text,
+        _Role.Base: look.surface,
+        _Role.AlternateBase: look.hover,
+        _Role.Text: look.text,
+        _Role.PlaceholderText: look.secondary,
+        _Role.Button: look.surface,
+        _Role.ButtonText: look.text,
+        _Role.BrightText: look.on_accent,
+        _Role.Light: look.surface,
+        _Role.Midlight: look.hover,
+        _Role.Mid: look.border,
+        _Role.Dark: look.border,
+        _Role.Shadow: look.border,
+        _Role.Highlight: look.selection,
+        _Role.HighlightedText: look.text,
+        _Role.Accent: look.accent,
+        _Role.Link: look.accent,
+        _Role.LinkVisited: look.accent,
+        _Role.ToolTipBase: look.text,
+        _Role.ToolTipText: look.window,
+    }
+
+
+def _style_sheet(look: Colours) -> str:
+    arrows = {name: resource(f"icons/{name}.svg").as_posix() for name in ("arrow_up", "arrow_down")}
+    return Template(_SHEET).substitute(dataclasses.asdict(look), **arrows)
+
+
+_SHEET = """
+QPushButton {
+    background: $surface;
+    border: 1px solid $border;
+    border-radius: 0.4em;
+    padding: 0.35em 0.9em;
+}
+QPushButton:hover, QPushButton:open { background: $hover; }
+QPushButton:pressed, QPushButton:checked { background: $selection; }
+QPushButton:focus { border-color: $accent; }
+QPushButton:default, QPushButton#send {
+    background: $accent;
+    border-color: $accent;
+    color: $on_accent;
+}
+QPushButton:default:focus, QPushButton#send:focus { border-color: $text; }
+QPushButton:disabled, QPushButton#send:disabled {
+    background: $window;
+    border-color: $border;
+    color: $disabled;
+}
+QPushButton:flat {
+    background: transparent;
+    border-color: transparent;
+    padding: 0.15em 0.5em;
+}
+QPushButton:flat:hover { background: $hover; }
+QPushButton:flat:focus { border-color: $accent; }
+
+QPushButton::menu-indicator {
+    image: url($arrow_down);
+    width: 0.7em;
+    height: 0.7em;
+    subcontrol-origin: padding;
+    subcontrol-position: right center;
+    right: 0.6em;
+}
+
+QToolButton {
+    background: transparent;
+    border: 1px solid transparent;
+    border-radius: 0.4em;
+    padding: 0.25em;
+}
+QToolButton:hover { background: $hover; }
+QToolButton:checked, QToolButton:pressed { background: $selection; }
+QToolButton:focus { border-color: $accent; }
+
+QLineEdit, QPlainTextEdit, QAbstractSpinBox, QComboBox {
+    background: $surface;
+    border: 1px solid $border;
+    border-radius: 0.4em;
+    padding: 0.2em 0.3em;
+}
+QLineEdit:focus, QPlainTextEdit:focus, QAbstractSpinBox:focus, QComboBox:focus { border-color: $accent; }
+
+QAbstractSpinBox, QComboBox { padding-right: 1.6em; }
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button, QComboBox::drop-down {
+    border: none;
+    subcontrol-origin: border;
+    width: 1.6em;
+}
+QAbstractSpinBox::up-arrow { image: url($arrow_up); width: 0.7em; height: 0.7em; }
+QAbstractSpinBox::down-arrow, QComboBox::down-arrow { image: url($arrow_down); width: 0.7em; height: 0.7em; }
+QAbstractSpinBox::up-arrow:off, QAbstractSpinBox::down-arrow:off { image: none; }
+
+QGroupBox {
+    border: 1px solid $border;
+    border-radius: 0.4em;
+    margin-top: 1.5em;
+    padding: 0.4em;
+}
+QGroupBox::title { subcontrol-origin: margin; subcontrol-position: top left; }
+
+QLineEdit#status { background: transparent; border-color: transparent; }
+QLineEdit#status:focus { border-color: $accent; }
+
+QAbstractItemView {
+    background: $window;
+    border: 1px solid transparent;
+    outline: none;
+}
+QAbstractItemView:focus { border-color: $accent; }
+QListView::item { border-radius: 0.4em; }
+QListView::item:hover { background: $hover; }
+QListView::item:selected { background: $selection; }
+
+QWidget#rail { border-right: 1px solid $border; }
+QSplitter::handle { background: $border; }
+QSplitter::handle:horizontal { width: 1px; }
+QSplitter::handle:vertical { height: 1px; }
+
+QProgressBar {
+    background: $hover;
+    border: none;
+    border-radius: 2px;
+}
+QProgressBar::chunk {
+    background: $accent;
+    border-radius: 2px;
+}
+
+QMenuBar, QMenuBar::item { background: $window; padding: 0.2em 0.5em; }
+QMenuBar::item:selected { background: $hover; border-radius: 0.3em; }
+QMenu { background: $surface; border: 1px solid $border; padding: 0.3em; }
+QMenu::item { padding: 0.3em 1.6em; border-radius: 0.3em; }
+QMenu::item:selected { background: $selection; }
+QMenu::item:disabled { color: $disabled; }
+QMenu::separator { background: $border; height: 1px; margin: 0.3em 0.5em; }
+
+QToolTip { background: $text; color: $window; border: none; padding: 0.3em; }
+
+QScrollBar { background: transparent; }
+QScrollBar:vertical { width: 0.8em; }
+QScrollBar:horizontal { height: 0.8em; }
+QScrollBar::handle { background: $border; border-radius: 0.2em; margin: 0.2em; }
+QScrollBar::handle:hover { background: $disabled; }
+QScrollBar::handle:vertical { min-height: 2em; }
+QScrollBar::handle:horizontal { min-width: 2em; }
+QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
+QScrollBar::add-page, QScrollBar::sub-page { background: none; }
+"""

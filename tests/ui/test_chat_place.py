@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QPlainTextEdit, QSplitter, QTextBrowser, QToolButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.ui.chat_place import ChatPlace
+from app.ui.composer import Composer
+from app.ui.conversation_list import ConversationList
+from app.ui.model_picker import ModelPicker
+from app.ui.settings_panel import SettingsPanel
+from app.ui.status_line import StatusLine
+from app.ui.system_prompt import SystemPrompt
+
+
+def new_place(qtbot: QtBot) -> ChatPlace:
+    place = ChatPlace(
+        *(ConversationList(), ModelPicker(), QTextBrowser(objectName="conversation"), Composer()),
+        *(StatusLine(), SystemPrompt(), SettingsPanel()),
+    )
+    qtbot.addWidget(place)
+    place.resize(1200, 700)
+    place.show()
+    place.activateWindow()
+    qtbot.waitActive(place)
+    return place
+
+
+@pytest.fixture
+def place(qtbot: QtBot) -> ChatPlace:
+    return new_place(qtbot)
+
+
+def panel_of(place: ChatPlace) -> QWidget:
+    return place.findChild(QWidget, "panel")
+
+
+def widths_of(place: ChatPlace) -> list[int]:
+    return place.findChild(QSplitter).sizes()
+
+
+def test_the_button_hides_and_shows_the_panel(place: ChatPlace, qtbot: QtBot) -> None:
+    button = place.findChild(QToolButton, "show_panel")
+    assert panel_of(place).isVisible() and button.isChecked()
+    with qtbot.waitSignal(place.panel_shown) as shown:
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert shown.args == [False]
+    assert panel_of(place).isHidden()
+    with qtbot.waitSignal(place.panel_shown) as shown:
+        place.show_panel(True)
+    assert shown.args == [True]
+    assert panel_of(place).isVisible() and button.isChecked()
+
+
+def test_widths_and_panel_are_remembered(place: ChatPlace, qtbot: QtBot) -> None:
+    place.findChild(QSplitter).setSizes([300, 500, 400])
+    widths = widths_of(place)
+    place.show_panel(False)
+    layout = place.save_layout()
+    other = new_place(qtbot)
+    assert widths_of(other) != widths
+    other.restore_layout(layout)
+    assert panel_of(other).isHidden()
+    other.show_panel(True)
+    assert widths_of(other) == widths
+
+
+@pytest.mark.parametrize("layout", [{}, {"splitter": "nonsense", "panel": "nonsense"}, {"splitter": None}])
+def test_a_layout_that_makes_no_sense_changes_nothing(place: ChatPlace, layout: dict[str, object]) -> None:
+    before = widths_of(place)
+    place.restore_layout(layout)
+    assert widths_of(place) == before
+    assert panel_of(place).isVisible()
+
+
+def test_the_panes_are_in_reading_order_without_those_hidden(place: ChatPlace) -> None:
+    kinds = [ConversationList, ModelPicker, QTextBrowser, Composer, QWidget]
+    assert all(isinstance(pane, kind) for pane, kind in zip(place.panes(), kinds, strict=True))
+    place.show_panel(False)
+    assert panel_of(place) not in place.panes()
+    assert len(place.panes()) == 4
+
+
+def test_the_focus_goes_to_the_box_one_types_in(place: ChatPlace, qtbot: QtBot) -> None:
+    place.setFocus()
+    qtbot.waitUntil(place.findChild(QPlainTextEdit, "message").hasFocus)
+
+
+def test_tab_reaches_every_control_once_around(place: ChatPlace, qtbot: QtBot) -> None:
+    walk: list[str] = []
+    message = place.findChild(QPlainTextEdit, "message")
+    message.setFocus()
+    qtbot.waitUntil(message.hasFocus)
+    while (focused := place.focusWidget().objectName()) not in walk:
+        walk.append(focused)
+        qtbot.keyClick(place.focusWidget(), Qt.Key.Key_Tab)
+    assert focused == "message"
+    expected = {"conversations", "new_conversation", "model", "open_model_file", "show_panel", "status"}
+    expected |= {"system_prompt", "use_the_default", "context_length", "threads", "gpu_layers", "temperature"}
+    assert expected <= set(walk)
+    places = [walk.index(name) for name in ("system_prompt", "context_length", "threads", "temperature")]
+    assert places == sorted(places)

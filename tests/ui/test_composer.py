@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QUrl
+from PySide6.QtGui import QAccessible, QGuiApplication, QInputMethodEvent
+from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.ui.composer import Composer
+
+
+@pytest.fixture
+def composer(qtbot: QtBot) -> Composer:
+    composer = Composer()
+    qtbot.addWidget(composer)
+    composer.resize(QSize(600, 50))
+    composer.show()
+    composer.activateWindow()
+    composer.setFocus()
+    qtbot.waitUntil(lambda: box_of(composer).hasFocus())
+    return composer
+
+
+def box_of(composer: Composer) -> QPlainTextEdit:
+    return composer.findChild(QPlainTextEdit, "message")
+
+
+def button(composer: Composer, name: str) -> QPushButton:
+    return composer.findChild(QPushButton, name)
+
+
+def sent_by(composer: Composer) -> list[str]:
+    sent: list[str] = []
+    composer.send_requested.connect(sent.append)
+    return sent
+
+
+@pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Enter])
+def test_enter_sends_the_text_and_leaves_it_in_the_box(composer: Composer, qtbot: QtBot, key: Qt.Key) -> None:
+    sent = sent_by(composer)
+    qtbot.keyClicks(box_of(composer), "hello")
+    qtbot.keyClick(box_of(composer), key)
+    assert sent == ["hello"]
+    assert composer.text() == "hello"
+
+
+def test_shift_enter_breaks_the_line(composer: Composer, qtbot: QtBot) -> None:
+    sent = sent_by(composer)
+    qtbot.keyClicks(box_of(composer), "one")
+    qtbot.keyClick(box_of(composer), Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClicks(box_of(composer), "two")
+    assert sent == []
+    assert composer.text() == "one\ntwo"
+
+
+@pytest.mark.parametrize(
+    "text", ["  indented\n\ttabbed \n", "no\u00a0break", "emoji \U0001f40e and é", "a</s><b>b</b>"]
+)
+def test_the_text_is_sent_exactly_as_it_is(composer: Composer, qtbot: QtBot, text: str) -> None:
+    sent = sent_by(composer)
+    composer.set_text(text)
+    qtbot.keyClick(box_of(composer), Qt.Key.Key_Return)
+    assert sent == [text]
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n\t\n"])
+def test_blanks_are_not_sent(composer: Composer, qtbot: QtBot, text: str) -> None:
+    sent = sent_by(composer)
+    composer.set_text(text)
+    qtbot.keyClick(box_of(composer), Qt.Key.Key_Return)
+    assert sent == []
+    assert not button(composer, "send").isEnabled()
+
+
+def test_enter_belongs_to_the_input_method_while_it_composes_a_word(composer: Composer, qtbot: QtBot) -> None:
+    sent = sent_by(composer)
+    composer.set_text("ni")
+    QApplication.sendEvent(box_of(composer), QInputMethodEvent("hao", []))
+    qtbot.keyClick(box_of(composer), Qt.Key.Key_Return)
+    assert sent == []
+    done = QInputMethodEvent()
+    done.setCommitString("你好")
+    composer.clear()
+    QApplication.sendEvent(box_of(composer), done)
+    qtbot.keyClick(box_of(composer), Qt.Key.Key_Return)
+    assert sent == ["你好"]
+
+
+def test_the_send_button_sends_and_leaves_the_focus_in_the_box(composer: Composer, qtbot: QtBot) -> None:
+    sent = sent_by(composer)
+    composer.set_text("hello")
+    qtbot.mouseClick(button(composer, "send"), Qt.MouseButton.LeftButton)
+    assert sent == ["hello"]
+    assert box_of(composer).hasFocus()
+
+
+def test_stop_is_there_only_while_a_reply_is_being_written(composer: Composer) -> None:
+    assert button(composer, "stop").isHidden()
+    composer.set_writing(True)
+    assert button(composer, "stop").isVisible()
+    composer.set_writing(False)
+    assert button(composer, "stop").isHidden()
+
+
+def test_escape_and_the_button_stop_a_reply(composer: Composer, qtbot: QtBot) -> None:
+    composer.set_writing(True)
+    with qtbot.waitSignal(composer.stop_requested):
+        qtbot.keyClick(box_of(composer), Qt.Key.Key_Escape)
+    with qtbot.waitSignal(composer.stop_requested):
+        qtbot.mouseClick(button(composer, "stop"), Qt.MouseButton.LeftButton)
+
+
+def test_escape_does_nothing_while_no_reply_is_being_written(composer: Composer, qtbot: QtBot) -> None:
+    with qtbot.assertNotEmitted(composer.stop_requested):
+        qtbot.keyClick(box_of(composer), Qt.Key.Key_Escape)
+
+
+def test_the_next_message_can_be_typed_but_not_sent_while_a_reply_is_being_written(
+    composer: Composer, qtbot: QtBot
+) -> None:
+    sent = sent_by(composer)
+    composer.set_writing(True)
+    qtbot.keyClicks(box_of(composer), "next")
+    qtbot.keyClick(box_of(composer), Qt.Key.Key_Return)
+    assert sent == []
+    composer.set_writing(False)
+    qtbot.keyClick(box_of(composer), Qt.Key.Key_Return)
+    assert sent == ["next"]
+
+
+def test_the_focus_goes_back_to_the_box_when_stop_vanishes_under_it(composer: Composer) -> None:
+    composer.set_writing(True)
+    button(composer, "stop").setFocus()
+    composer.set_writing(False)
+    assert box_of(composer).hasFocus()
+
+
+def test_it_says_why_nothing_can_be_sent(composer: Composer, qtbot: QtBot) -> None:
+    sent = sent_by(composer)
+    composer.set_send_enabled(False, "No model is loaded.")
+    assert box_of(composer).placeholderText() == "No model is loaded."
+    assert "No model is loaded." in button(composer, "send").toolTip()
+    qtbot.keyClicks(box_of(composer), "hello")
+    qtbot.keyClick(box_of(composer), Qt.Key.Key_Return)
+    problem = composer.findChild(QLabel, "problem")
+    assert sent == []
+    assert (problem.isVisible(), problem.text()) == (True, "No model is loaded.")
+    composer.set_send_enabled(True, "")
+    qtbot.keyClick(box_of(composer), Qt.Key.Key_Return)
+    assert sent == ["hello"]
+
+
+def test_a_problem_is_shown_as_plain_text_until_the_message_changes(composer: Composer, qtbot: QtBot) -> None:
+    problem = composer.findChild(QLabel, "problem")
+    composer.show_problem("<b>too long</b>")
+    assert problem.isVisible()
+    assert problem.textFormat() == Qt.TextFormat.PlainText
+    qtbot.keyClick(box_of(composer), Qt.Key.Key_A)
+    assert problem.isHidden()
+
+
+def test_only_typing_is_reported_not_what_the_owner_puts_in(composer: Composer, qtbot: QtBot) -> None:
+    reported: list[str] = []
+    composer.text_changed.connect(reported.append)
+    composer.set_text("a draft")
+    qtbot.keyClick(box_of(composer), Qt.Key.Key_S)
+    composer.clear()
+    assert reported == ["a drafts"]
+
+
+def test_it_grows_with_its_text_up_to_eight_lines(composer: Composer) -> None:
+    line = box_of(composer).fontMetrics().lineSpacing()
+    heights = {}
+    for lines in (1, 2, 8, 9, 50):
+        composer.set_text("\n".join("x" * lines))
+        heights[lines] = box_of(composer).height()
+        assert (box_of(composer).verticalScrollBar().maximum() > 0) == (lines > 8)
+    assert line <= heights[2] - heights[1] <= line + 1
+    assert heights[1] < heights[2] < heights[8] == heights[9] == heights[50]
+
+
+def test_it_keeps_its_whole_height_under_a_problem_of_several_lines(qtbot: QtBot) -> None:
+    window, composer = QWidget(), Composer()
+    qtbot.addWidget(window)
+    layout = QVBoxLayout(window)
+    layout.addWidget(QPlainTextEdit(), 1)
+    layout.addWidget(composer)
+    window.resize(300, 500)
+    window.show()
+    composer.set_text("one\ntwo\nthree")
+    composer.show_problem("word " * 40)
+    qtbot.waitUntil(lambda: composer.findChild(QLabel, "problem").height() > 3 * window.fontMetrics().height())
+    assert box_of(composer).geometry().bottom() < composer.height()
+
+
+def test_pasting_takes_the_plain_text(composer: Composer, qtbot: QtBot) -> None:
+    data = QMimeData()
+    data.setHtml("<b>bold</b> words")
+    data.setText("bold words")
+    QGuiApplication.clipboard().setMimeData(data)
+    qtbot.keyClick(box_of(composer), Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    assert composer.text() == "bold words"
+
+
+def test_a_file_is_left_to_the_window(composer: Composer) -> None:
+    file, web = QMimeData(), QMimeData()
+    file.setUrls([QUrl.fromLocalFile("/models/tiny.gguf")])
+    web.setUrls([QUrl("https://example.org/")])
+    assert not box_of(composer).canInsertFromMimeData(file)
+    assert box_of(composer).canInsertFromMimeData(web)
+
+
+def test_the_controls_have_their_names(composer: Composer) -> None:
+    composer.set_writing(True)
+    names = {name: composer.findChild(QWidget, name) for name in ("message", "send", "stop")}
+    told = {
+        name: QAccessible.queryAccessibleInterface(widget).text(QAccessible.Text.Name) for name, widget in names.items()
+    }
+    assert told == {"message": "Message", "send": "Send", "stop": "Stop"}
+
+
+def test_a_larger_font_makes_it_higher(composer: Composer) -> None:
+    before = box_of(composer).height()
+    font = composer.font()
+    font.setPointSizeF(font.pointSizeF() * 2)
+    composer.setFont(font)
+    QApplication.sendPostedEvents(composer, QEvent.Type.LayoutRequest)
+    assert box_of(composer).height() > before * 1.4
