@@ -19,6 +19,10 @@ from PySide6.QtCore import QThread
 from app.core.paths import DataPaths
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("qt_log_ignore", "This plugin does not support")  # offscreen, of itself
+
+
 @pytest.fixture
 def paths(tmp_path: Path) -> DataPaths:
     """A data folder of the test's own, with a name that not every program can handle."""

@@ -85,7 +85,7 @@ class ScriptedChild:
         for done in range(0, 101, 20):
             self.send(protocol.PromptProgress(command.reply_id, done, 100, 0, 0))
         reason, count = "end", 0
-        for count in range(WORDS):  # noqa: B007
+        for count in range(WORDS):
             if command.reply_id in self.interrupted:
                 reason = "stopped"
                 break

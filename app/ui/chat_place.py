@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QByteArray, Qt, Signal
+from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from app.ui.composer import Composer
@@ -42,6 +43,7 @@ class ChatPlace(QWidget):
         self._panel_button.toggled.connect(self.show_panel)
         centre = self._centre(picker, conversation, composer, status)
         self._panel = self._right_panel(system_prompt, settings)
+        self._composer = composer
         self._panes = (conversations, picker, conversation, composer, self._panel)
         self._splitter = QSplitter()
         self._splitter.setChildrenCollapsible(False)
@@ -53,7 +55,6 @@ class ChatPlace(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._splitter)
-        self.setFocusProxy(composer)
 
     def _centre(self, picker: QWidget, conversation: QWidget, composer: QWidget, status: QWidget) -> QWidget:
         top = QHBoxLayout()
@@ -81,6 +82,10 @@ class ChatPlace(QWidget):
         layout.addWidget(system_prompt, 1)
         layout.addWidget(scroll, 4)
         return panel
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        # A focus proxy would do the same, but Tab on its way in would skip what comes before it.
+        self._composer.setFocus(event.reason())
 
     def panes(self) -> list[QWidget]:
         """What F6 moves through, in reading order."""

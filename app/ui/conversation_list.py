@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QKeyEvent
+from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QLineEdit,
@@ -134,7 +134,6 @@ class ConversationList(QWidget):
         self._new.setObjectName("new_conversation")
         self._new.setAccessibleName("New conversation")
         self._new.clicked.connect(self.new_requested)
-        self.setFocusProxy(self._view)
         layout = QVBoxLayout(self)
         layout.addWidget(self._new)
         layout.addWidget(self._view, 1)
@@ -151,6 +150,10 @@ class ConversationList(QWidget):
     def set_busy(self, conversation_id: str | None) -> None:
         """Marks the conversation whose reply is being written; None marks none."""
         self._model.show_busy(conversation_id)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        # A focus proxy would do the same, but Tab on its way in would skip what comes before it.
+        self._view.setFocus(event.reason())
 
     def _on_view_current_changed(self, current: QModelIndex, previous: QModelIndex) -> None:
         if current.isValid() and not self._changing:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QLocale, QModelIndex, Qt, Signal
-from PySide6.QtGui import QStandardItem, QStandardItemModel
+from PySide6.QtGui import QFocusEvent, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QLabel, QListView, QPushButton, QVBoxLayout, QWidget
 
 from app.core.recent_models import RecentModel
@@ -101,8 +101,11 @@ class LibraryPlace(QWidget):
         for widget in (self._view, self._use, self._forget):
             widget.setVisible(bool(models))
         self._advice.setVisible(not models)
-        self.setFocusProxy(self._view if models else self._open)
         self._update_buttons()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        # A focus proxy would do the same, but Tab on its way in would skip what comes before it.
+        (self._open if self._view.isHidden() else self._view).setFocus(event.reason())
 
     def _chosen_path(self) -> str:
         return str(self._view.currentIndex().data(_PATH_ROLE) or "")

@@ -47,6 +47,7 @@ class MainWindow(QMainWindow):
         self._stack = QStackedWidget()
         self._toast = Toast()
         self._place_actions = self._make_place_actions()
+        self._place_buttons = {name: self._place_button(name, action) for name, action in self._place_actions.items()}
         self._rail = self._make_rail()
         self.setCentralWidget(self._central())
         self._make_menus()
@@ -70,10 +71,9 @@ class MainWindow(QMainWindow):
         rail = QFrame()
         rail.setObjectName("rail")
         column = QVBoxLayout(rail)
-        for name, action in self._place_actions.items():
-            button = self._place_button(name, action)
+        for button in self._place_buttons.values():
             column.addWidget(button)
-            rail.setFocusProxy(rail.focusProxy() or button)
+        rail.setFocusProxy(self._place_buttons["chat"])
         column.addStretch(1)
         return rail
 
@@ -86,9 +86,7 @@ class MainWindow(QMainWindow):
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         button.setCheckable(True)
-        button.setAutoExclusive(True)
         button.clicked.connect(action.trigger)
-        action.toggled.connect(button.setChecked)
         return button
 
     def _central(self) -> QWidget:
@@ -138,6 +136,8 @@ class MainWindow(QMainWindow):
     def show_place(self, name: str) -> None:
         """Shows `chat`, `library` or `settings`, and moves the focus there."""
         self._place_actions[name].setChecked(True)
+        for button_name, button in self._place_buttons.items():
+            button.setChecked(button_name == name)
         place = self._places[name]
         if self._stack.currentWidget() is not place or self.focusWidget() is None:
             self._stack.setCurrentWidget(place)

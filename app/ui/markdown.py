@@ -18,86 +18,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from app.ui.leaves import TABLE_ROWS, Code, Heading, Leaf, Paragraph, Place, Rule, Span, Spans, Table
+
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
 LONGEST_PARAGRAPH = 2400  # characters in one text layout, which is done anew whenever a word is added to it
-TABLE_ROWS = 10  # in one piece of a table, for the same reason
 
 _DEEPEST = 20
 _BULLETS = "•◦▪"
 _TASK = re.compile(r"\[([ xX])\]\s+")
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A piece of text that looks the same throughout. `link` is the address it leads to, if any."""
-
-    text: str
-    bold: bool = False
-    italic: bool = False
-    strike: bool = False
-    code: bool = False
-    link: str = ""
-
-
-Spans = tuple[Span, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a leaf is: in which containers, outermost first (`>` a quote, `-` a list), and behind which marker."""
-
-    containers: str = ""
-    marker: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Paragraph:
-    """`continued`: goes on with the one before, which was too long by itself."""
-
-    spans: Spans
-    place: Place = Place()
-    continued: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Heading:
-    level: int  # 1 to 6
-    spans: Spans
-    place: Place = Place()
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """`continued`: goes on with the code before."""
-
-    lines: tuple[str, ...]
-    place: Place = Place()
-    continued: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The head and `TABLE_ROWS` rows at most; without the head if it is `continued` from the table before.
-
-    `alignments` are `left`, `center` or `right`; `widths` are the columns' shares, in percent.
-    """
-
-    rows: tuple[tuple[Spans, ...], ...]
-    alignments: tuple[str, ...]
-    widths: tuple[float, ...]
-    place: Place = Place()
-    continued: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    place: Place = Place()
-
-
-Leaf = Paragraph | Heading | Code | Table | Rule
 
 
 # Blocks

@@ -11,26 +11,14 @@ of it is plain text, up to the first line after a blank one that is not indented
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
-from app.ui.markdown import (
-    LONGEST_PARAGRAPH,
-    TABLE_ROWS,
-    Block,
-    Code,
-    Leaf,
-    Paragraph,
-    Span,
-    Table,
-    bearable_pieces,
-    blocks,
-    inline,
-    leaves,
-    plain_lines,
-)
+from app.ui.leaves import TABLE_ROWS, Code, Heading, Leaf, Paragraph, Table
+from app.ui.markdown import LONGEST_PARAGRAPH, Block, bearable_pieces, blocks, inline, leaves, plain_lines
 
 LONGEST_BLOCK = 16_000  # characters
+LONGEST_QUOTE = 4_000  # the parser takes eight times as long for a character of it
 
 _FENCE = re.compile(r"( {0,3})(`{3,}|~{3,})")
 _STAND_IN = "x "  # for what is finished of a paragraph, so that its rest is not taken for the beginning of a block
@@ -90,12 +78,13 @@ class MarkdownStream:
 
     def _close_blocks(self, closed: list[Leaf]) -> bool:
         complete, _, partial = self._open.rpartition("\n")
-        *finished, last = self._blocks(complete) or [None]
-        if last is None:
+        found = self._blocks(complete)
+        if not found:
             self._open = partial
             return False
-        for block in finished:
+        for block in found[:-1]:
             closed += self._leaves(block)
+        last = found[-1]
         if last.kind == "table_open" and (pieces := _whole_pieces(last)):
             self._close_rows(last, pieces, closed)
         elif last.first_line > 0:
@@ -117,7 +106,7 @@ class MarkdownStream:
         if len(found) == 1 and found[0].kind == "paragraph_open" and len(self._open) > LONGEST_PARAGRAPH:
             self._cut_paragraph(closed)
             found = self._blocks(self._open)
-        elif len(self._open) > LONGEST_BLOCK:
+        elif found and len(self._open) > (LONGEST_QUOTE if found[0].kind == "blockquote_open" else LONGEST_BLOCK):
             self._spring_trap(closed)
             return [*plain_lines(self._open)]
         return [leaf for block in found for leaf in self._leaves(block)]
@@ -145,31 +134,32 @@ class MarkdownStream:
         return blocks(self._before + source, self._number)
 
     def _leaves(self, block: Block) -> list[Leaf]:
-        """The leaves of `block`, without those that stand in for what is finished."""
+        """The leaves of `block`, without what stands in for what is finished of it."""
         found = leaves(block)
         if not self._before or block.first_line > 0:
             return found
-        return [*_rest_of(found[0], self._widths), *(_with_widths(leaf, self._widths) for leaf in found[1:])]
+        if self._before == _STAND_IN:
+            return _without_stand_in(found)
+        return _without_head(found, self._widths)
+
+
+def _without_stand_in(paragraph: list[Leaf]) -> list[Leaf]:
+    first, *rest = paragraph
+    if not isinstance(first, Paragraph | Heading):
+        return paragraph
+    text = first.spans[0].text.removeprefix(_STAND_IN.rstrip()).lstrip(" ")
+    spans = (replace(first.spans[0], text=text), *first.spans[1:])
+    return [Paragraph(spans, continued=True), *rest] if text or spans[1:] else rest
+
+
+def _without_head(table: list[Leaf], widths: tuple[float, ...]) -> list[Leaf]:
+    pieces = [replace(leaf, widths=widths, continued=True) for leaf in table if isinstance(leaf, Table)]
+    pieces[0] = replace(pieces[0], rows=pieces[0].rows[1:])
+    return [piece for piece in pieces if piece.rows]
 
 
 def _whole_pieces(table: Block) -> int:
     return (table.source.count("\n") - 1) // TABLE_ROWS
-
-
-def _rest_of(leaf: Leaf, widths: tuple[float, ...]) -> list[Leaf]:
-    """`leaf` without its head or its stand-in; nothing if there is no more to it."""
-    match leaf:
-        case Table(rows=[_, *rows]) if rows and widths:
-            return [replace(leaf, rows=tuple(rows), widths=widths, continued=True)]
-        case Paragraph(spans=[first, *rest]) if first.text != _STAND_IN.strip():
-            return [
-                replace(leaf, spans=(replace(first, text=first.text.removeprefix(_STAND_IN)), *rest), continued=True)
-            ]
-    return []
-
-
-def _with_widths(leaf: Leaf, widths: tuple[float, ...]) -> Leaf:
-    return replace(leaf, widths=widths) if isinstance(leaf, Table) else leaf
 
 
 class _Fence:
@@ -198,9 +188,8 @@ class _Fence:
 
     def tail(self, partial: str) -> list[Leaf]:
         """The last line; not yet if it may become the closing fence."""
-        if self._begun and not partial.strip(" `~"):
-            return []
-        return [self._code([partial.rstrip("`~") if not partial.strip(" `~") else partial])]
+        line = partial if partial.strip(" `~") else ""
+        return [self._code([line])] if line or not self._begun else []
 
     def _code(self, lines: list[str]) -> Code:
         return Code(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QEvent, QLocale, QObject, QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QEvent, QLocale, QObject, QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
@@ -124,6 +124,10 @@ class _WholeNumber(QSpinBox):
         text = self.tr("{automatic} ({value})")
         words = self.tr(self._setting.automatic)
         self.setSpecialValueText(text.format(automatic=words, value=QLocale().toString(value)))
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Less than its longest text needs, so that the panel does not keep the window wide."""
+        return QSize(self.fontMetrics().averageCharWidth() * 14, super().minimumSizeHint().height())
 
     def stepBy(self, steps: int) -> None:  # noqa: N802
         """From automatic up to a value near what it means; from the least value down to automatic."""

@@ -40,6 +40,7 @@ class SettingsPanel(QWidget):
         loading = self._box(self.tr("Loading the model"), Group.LOADING, self._hint, self._apply)
         sampling = self._box(self.tr("Writing replies"), Group.SAMPLING)
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(loading)
         layout.addWidget(sampling)
         layout.addStretch(1)

@@ -85,19 +85,3 @@ def test_the_panes_are_in_reading_order_without_those_hidden(place: ChatPlace) -
 def test_the_focus_goes_to_the_box_one_types_in(place: ChatPlace, qtbot: QtBot) -> None:
     place.setFocus()
     qtbot.waitUntil(place.findChild(QPlainTextEdit, "message").hasFocus)
-
-
-def test_tab_reaches_every_control_once_around(place: ChatPlace, qtbot: QtBot) -> None:
-    walk: list[str] = []
-    message = place.findChild(QPlainTextEdit, "message")
-    message.setFocus()
-    qtbot.waitUntil(message.hasFocus)
-    while (focused := place.focusWidget().objectName()) not in walk:
-        walk.append(focused)
-        qtbot.keyClick(place.focusWidget(), Qt.Key.Key_Tab)
-    assert focused == "message"
-    expected = {"conversations", "new_conversation", "model", "open_model_file", "show_panel", "status"}
-    expected |= {"system_prompt", "use_the_default", "context_length", "threads", "gpu_layers", "temperature"}
-    assert expected <= set(walk)
-    places = [walk.index(name) for name in ("system_prompt", "context_length", "threads", "temperature")]
-    assert places == sorted(places)

@@ -101,6 +101,21 @@ def test_f6_goes_around_the_panes_both_ways(window: MainWindow, qtbot: QtBot) ->
     assert walk(Qt.KeyboardModifier.ShiftModifier) == [*reversed(forward[:-1]), "message"]
 
 
+def test_tab_goes_around_all_controls_in_reading_order(window: MainWindow, qtbot: QtBot) -> None:
+    window.findChild(SystemPrompt).set_default("Be brief.")
+    names: list[str] = []
+    while (name := window.focusWidget().objectName()) not in names:
+        names.append(name)
+        qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Tab)
+    rail, chat = ["chat", "library", "settings"], ["new_conversation", "conversations", "model", "open_model_file"]
+    panel = ["system_prompt", "use_the_default", "context_length", "threads", "gpu_layers", "temperature", "top_k"]
+    start = names.index("chat")
+    walk = names[start:] + names[:start]
+    expected = [*rail, *chat, "show_panel", "conversation", "message", "status", *panel]
+    assert walk[: len(expected)] == expected
+    assert walk[-1] == "reply_limit"
+
+
 def test_f9_hides_and_shows_the_panel(window: MainWindow, qtbot: QtBot) -> None:
     panel = window.findChild(QWidget, "panel")
     button = window.findChild(QToolButton, "show_panel")
@@ -197,12 +212,17 @@ def test_about_tells_the_versions(window: MainWindow, qtbot: QtBot) -> None:
 
 
 def test_every_control_has_a_name_for_screen_readers(window: MainWindow) -> None:
-    focusable = [widget for widget in window.findChildren(QWidget) if widget.focusPolicy() & Qt.FocusPolicy.TabFocus]
-    nameless = [
-        widget.objectName() or repr(widget)
-        for widget in focusable
-        if widget.objectName().startswith("qt_") is False
-        and not QAccessible.queryAccessibleInterface(widget).text(QAccessible.Text.Name)
+    window.show_toast("Deleted", "Undo", lambda: None)
+    controls = [
+        widget
+        for widget in window.findChildren(QWidget)
+        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+        and widget.window() is window
+        and not widget.objectName().startswith("qt_")  # a part of another
     ]
-    assert len(focusable) > 30
-    assert nameless == ["conversation"]  # a stand-in here
+    names = {
+        widget.objectName(): QAccessible.queryAccessibleInterface(widget).text(QAccessible.Text.Name)
+        for widget in controls
+    }
+    assert len(names) > 35
+    assert [name for name, told in names.items() if not told] == ["conversation"]  # only a stand-in here

@@ -1,0 +1,362 @@
+"""Writes leaves into a QTextDocument, by QTextCursor alone.
+
+Never `setHtml`, `setMarkdown` or an image format: Qt would read files, and on Windows even hand the user's password to
+a server, because a model wrote `![](//server/share/x.png)`.
+
+Markers of lists are written as text: so they can be copied and read out, and finished items never change. What a block
+format cannot say (rounded backgrounds, bars beside quotes, rules) is marked with properties of its own and painted by
+`paint_decorations`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import (
+    QBrush,
+    QColor,
+    QFont,
+    QFontDatabase,
+    QFontMetricsF,
+    QPainter,
+    QPalette,
+    QTextBlock,
+    QTextBlockFormat,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+    QTextFormat,
+    QTextFrameFormat,
+    QTextLength,
+    QTextTable,
+    QTextTableCellFormat,
+    QTextTableFormat,
+)
+
+from app.ui.leaves import Code, Heading, Leaf, Paragraph, Place, Rule, Span, Spans, Table
+from app.ui.theme import colours
+
+_USER = int(QTextFormat.Property.UserProperty)
+_CONTAINERS = _USER + 1  # `Place.containers`
+_CODE = _USER + 2  # 1 for the first line of a code block, 2 for all others
+_RULE = _USER + 3
+
+# What Qt takes for the end of a block or a frame must not come from outside. A newline in a leaf is a line, not a block.
+_SAFE = str.maketrans({"\n": "\u2028", "\u2029": "\u2028", "\r": None, "\ufdd0": None, "\ufdd1": None, "\ufffc": None})
+
+_ALIGNMENTS = {
+    "left": Qt.AlignmentFlag.AlignLeft,
+    "center": Qt.AlignmentFlag.AlignHCenter,
+    "right": Qt.AlignmentFlag.AlignRight,
+}
+
+
+class Looks:
+    """Formats and measures for one font and one palette. Measures are in pixels."""
+
+    def __init__(self, font: QFont, palette: QPalette) -> None:
+        self.colours = colours(palette)
+        self.font = font
+        self.metrics = QFontMetricsF(font)
+        self.em = self.metrics.height()
+        self.mono = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont).families()
+        self._formats: dict[Span, QTextCharFormat] = {}
+
+    def padding(self) -> float:
+        """Inside the tinted background of code."""
+        return self.em * 0.5
+
+    def width_of(self, containers: str) -> float:
+        """How far quotes and lists push in what is in them."""
+        return self.em * (1.1 * containers.count(">") + 1.5 * containers.count("-"))
+
+    def format(self, span: Span) -> QTextCharFormat:
+        """How `span` looks, whatever its text."""
+        look = Span("", span.bold, span.italic, span.strike, span.code, span.link)
+        if look not in self._formats:
+            self._formats[look] = self._made(look)
+        return self._formats[look]
+
+    def _made(self, look: Span) -> QTextCharFormat:
+        made = QTextCharFormat()
+        if look.bold:
+            made.setFontWeight(QFont.Weight.Bold)
+        made.setFontItalic(look.italic)
+        made.setFontStrikeOut(look.strike)
+        if look.code:
+            made.setFontFamilies(self.mono)
+            made.setFontFixedPitch(True)
+            made.setBackground(QColor(self.colours.code))
+        if look.link:
+            made.setAnchor(True)
+            made.setAnchorHref(look.link)
+            made.setForeground(QColor(self.colours.accent))
+            made.setFontUnderline(True)
+        return made
+
+    def code_line(self) -> QTextCharFormat:
+        made = QTextCharFormat()
+        made.setFontFamilies(self.mono)
+        made.setFontFixedPitch(True)
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A leaf that may be taken back: where it begins, and how the document was before it."""
+
+    leaf: Leaf
+    start: int
+    fresh: bool
+    before: Leaf | None
+
+
+class TextWriter:
+    """Writes a text that grows at its end. What is open can be written again; what is closed never is."""
+
+    def __init__(self, document: QTextDocument, looks: Looks) -> None:
+        self._document = document
+        self._looks = looks
+        self._cursor = QTextCursor(document)
+        self._open: list[_Written] = []
+        self._last: Leaf | None = None
+        self._fresh = True  # whether the document ends with a block that nothing was written to
+        self._set_up()
+
+    def _set_up(self) -> None:
+        root = self._document.rootFrame()
+        room = QTextFrameFormat(root.frameFormat())
+        room.setBottomMargin(self._looks.padding())  # for the background of code at the end
+        root.setFrameFormat(room)
+        self._cursor.setBlockFormat(_thin())
+
+    def write(self, closed: Sequence[Leaf], tail: Sequence[Leaf]) -> None:
+        """Goes on with `closed`, for good, then `tail`, in place of the tail there was."""
+        leaves = [*closed, *tail]
+        same = 0
+        while same < min(len(leaves), len(self._open)) and leaves[same] == self._open[same].leaf:
+            same += 1
+        if same < max(len(leaves), len(self._open)):
+            self._cursor.beginEditBlock()
+            self._take_back(same)
+            for leaf in leaves[same:]:
+                self._add(leaf)
+            self._cursor.endEditBlock()
+        del self._open[: len(closed)]
+
+    def _take_back(self, kept: int) -> None:
+        if kept == len(self._open):
+            return
+        first = self._open[kept]
+        self._cursor.setPosition(first.start)
+        self._cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
+        self._cursor.removeSelectedText()
+        self._fresh, self._last = first.fresh, first.before
+        if self._fresh:
+            self._cursor.setBlockFormat(_thin())
+        del self._open[kept:]
+
+    def _add(self, leaf: Leaf) -> None:
+        self._cursor.movePosition(QTextCursor.MoveOperation.End)
+        self._open.append(_Written(leaf, self._cursor.position(), self._fresh, self._last))
+        match leaf:
+            case Paragraph():
+                self._add_paragraph(leaf)
+            case Heading():
+                self._add_heading(leaf)
+            case Code():
+                self._add_code(leaf)
+            case Table():
+                self._add_table(leaf)
+            case Rule():
+                rule = self._block_format(leaf.place)
+                rule.setProperty(_RULE, True)
+                self._begin_block(rule, self._gap(leaf), QTextCharFormat())
+        self._last = leaf
+
+    # Leaves
+
+    def _add_paragraph(self, paragraph: Paragraph) -> None:
+        block = self._block_format(paragraph.place)
+        self._begin_block(block, self._gap(paragraph), QTextCharFormat())
+        self._insert_marker(paragraph.place.marker, QTextCharFormat())
+        self._insert(paragraph.spans)
+
+    def _add_heading(self, heading: Heading) -> None:
+        size = QTextCharFormat()
+        size.setProperty(QTextFormat.Property.FontSizeAdjustment, max(0, 3 - heading.level))
+        size.setFontWeight(QFont.Weight.Bold)
+        block = self._block_format(heading.place)
+        block.setHeadingLevel(heading.level)
+        self._begin_block(block, self._gap(heading), size)
+        self._insert_marker(heading.place.marker, size)
+        self._insert(heading.spans, size)
+
+    def _add_code(self, code: Code) -> None:
+        block = self._block_format(code.place)
+        padding = self._looks.padding()
+        block.setLeftMargin(block.leftMargin() + padding)
+        block.setRightMargin(padding)
+        gap = self._gap(code)
+        mono = self._looks.code_line()
+        for index, line in enumerate(code.lines):
+            is_first = index == 0 and not code.continued
+            block.setProperty(_CODE, 1 if is_first else 2)
+            self._begin_block(block, gap + padding if is_first else 0, mono)
+            self._cursor.insertText(line.translate(_SAFE), mono)
+
+    def _add_table(self, table: Table) -> None:
+        made = self._cursor.insertTable(len(table.rows), len(table.alignments), self._table_format(table))
+        for row, cells in enumerate(table.rows):
+            is_head = row == 0 and not table.continued
+            for column, spans in enumerate(cells):
+                self._fill(made, row, column, spans, table.alignments[column], is_head=is_head)
+        self._cursor.movePosition(QTextCursor.MoveOperation.End)
+        self._cursor.setBlockFormat(_thin())
+        self._fresh = True
+
+    def _fill(
+        self, table: QTextTable, row: int, column: int, spans: Spans, alignment: str, *, is_head: bool
+    ) -> None:
+        cell = table.cellAt(row, column)
+        look = QTextCharFormat()
+        if is_head:
+            background = QTextTableCellFormat()
+            background.setBackground(QColor(self._looks.colours.code))
+            cell.setFormat(background)
+            look.setFontWeight(QFont.Weight.Bold)
+        self._cursor = cell.firstCursorPosition()
+        block = self._block_format(Place())
+        block.setAlignment(_ALIGNMENTS.get(alignment, Qt.AlignmentFlag.AlignLeft))
+        self._cursor.setBlockFormat(block)
+        self._insert(spans, look)
+
+    # Parts of leaves
+
+    def _begin_block(self, block: QTextBlockFormat, gap: float, text: QTextCharFormat) -> None:
+        block.setTopMargin(gap)
+        if self._fresh:
+            self._cursor.setBlockFormat(block)
+            self._cursor.setBlockCharFormat(text)
+            self._fresh = False
+        else:
+            self._cursor.insertBlock(block, text)
+
+    def _insert_marker(self, marker: str, look: QTextCharFormat) -> None:
+        """Hangs `marker` out to the left of the text."""
+        if not marker:
+            return
+        text = f"{marker}\u00a0"
+        block = self._cursor.blockFormat()
+        block.setTextIndent(-min(self._looks.metrics.horizontalAdvance(text), block.leftMargin()))
+        self._cursor.setBlockFormat(block)
+        self._cursor.insertText(text, look)
+
+    def _insert(self, spans: Spans, base: QTextCharFormat | None = None) -> None:
+        for span in spans:
+            look = self._looks.format(span)
+            if base is not None:
+                look = QTextCharFormat(look)
+                look.merge(base)
+            self._cursor.insertText(span.text.translate(_SAFE), look)
+
+    def _block_format(self, place: Place) -> QTextBlockFormat:
+        block = QTextBlockFormat()
+        block.setLineHeight(130, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
+        block.setLeftMargin(self._looks.width_of(place.containers))
+        if ">" in place.containers:
+            block.setProperty(_CONTAINERS, place.containers)
+        return block
+
+    def _table_format(self, table: Table) -> QTextTableFormat:
+        made = QTextTableFormat()
+        made.setWidth(QTextLength(QTextLength.Type.PercentageLength, 100))
+        made.setColumnWidthConstraints(
+            [QTextLength(QTextLength.Type.PercentageLength, width) for width in table.widths]
+        )
+        made.setBorder(1)
+        made.setBorderBrush(QBrush(QColor(self._looks.colours.border)))
+        made.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
+        made.setBorderCollapse(True)
+        made.setCellSpacing(0)
+        made.setCellPadding(self._looks.em * 0.3)
+        made.setLeftMargin(self._looks.width_of(table.place.containers))
+        made.setTopMargin(self._gap(table))
+        return made
+
+    def _gap(self, leaf: Leaf) -> float:
+        """The room above `leaf`."""
+        last, em = self._last, self._looks.em
+        if last is None or getattr(leaf, "continued", False):
+            return 0
+        after_code = self._looks.padding() if isinstance(last, Code) else 0
+        if isinstance(leaf, Heading):
+            return em * 1.1 + after_code
+        is_next_item = leaf.place.marker and "-" in last.place.containers
+        return em * (0.3 if is_next_item else 0.65) + after_code
+
+
+def _thin() -> QTextBlockFormat:
+    """For the block that a table needs before or after it."""
+    thin = QTextBlockFormat()
+    thin.setLineHeight(1, QTextBlockFormat.LineHeightTypes.FixedHeight.value)
+    return thin
+
+
+# Painting
+
+
+def paint_decorations(painter: QPainter, document: QTextDocument, looks: Looks, exposed: QRectF) -> None:
+    """Paints what is behind the text of `document`, as far as it is in `exposed`, in the document's coordinates."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    code: QRectF | None = None
+    for block, area in _blocks_in(document, exposed):
+        kind = block.blockFormat().property(_CODE)
+        if code is not None and kind != 2:
+            _paint_code(painter, looks, code)
+            code = None
+        if kind:
+            left = block.blockFormat().leftMargin() - looks.padding()
+            line = QRectF(left, area.top(), document.textWidth() - left, area.height())
+            code = line if code is None else code.united(line)
+        _paint_bars(painter, looks, block, area)
+        if block.blockFormat().property(_RULE):
+            left = block.blockFormat().leftMargin()
+            painter.fillRect(
+                QRectF(left, area.center().y(), document.textWidth() - left, 1), QColor(looks.colours.border)
+            )
+    if code is not None:
+        _paint_code(painter, looks, code)
+
+
+def _blocks_in(document: QTextDocument, exposed: QRectF) -> Iterator[tuple[QTextBlock, QRectF]]:
+    """The blocks in sight with their areas, and one more on either side, whose decoration may reach in."""
+    layout = document.documentLayout()
+    block = document.findBlock(layout.hitTest(QPointF(0, exposed.top()), Qt.HitTestAccuracy.FuzzyHit))
+    if block.previous().isValid():
+        block = block.previous()
+    while block.isValid():
+        area = layout.blockBoundingRect(block)
+        yield block, area
+        if area.top() > exposed.bottom():
+            return
+        block = block.next()
+
+
+def _paint_code(painter: QPainter, looks: Looks, area: QRectF) -> None:
+    padding = looks.padding()
+    painter.setBrush(QColor(looks.colours.code))
+    painter.drawRoundedRect(area.adjusted(0, -padding, 0, padding), padding, padding)
+
+
+def _paint_bars(painter: QPainter, looks: Looks, block: QTextBlock, area: QRectF) -> None:
+    containers = block.blockFormat().property(_CONTAINERS) or ""
+    width = max(2.0, looks.em * 0.15)
+    top = area.top() - block.blockFormat().topMargin() if _CONTAINERS else area.top()
+    for index, container in enumerate(containers):
+        if container == ">":
+            left = looks.width_of(containers[:index])
+            painter.fillRect(QRectF(left, top, width, area.bottom() - top), QColor(looks.colours.border))
