@@ -165,7 +165,7 @@ class Settings:
             minimum=1,
             maximum=1_048_576,
             step=64,
-            automatic="up to the end of the context",
+            automatic="no limit",
         ),
     )
     default_system_prompt: str = _field(

@@ -292,6 +292,8 @@ class Application(QObject):
 
     @Slot()
     def _on_window_closing(self) -> None:
+        self._panel.flush()
+        self._settings_place.flush()
         self._chat_presenter.save()
         try:
             replace_file(self._layout_file, bytes(self.window.save_layout()))

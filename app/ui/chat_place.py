@@ -51,7 +51,7 @@ class ChatPlace(QWidget):
             self._splitter.addWidget(widget)
         self._splitter.setStretchFactor(1, 1)
         unit = self.fontMetrics().averageCharWidth()
-        self._splitter.setSizes([unit * 28, unit * 90, unit * 42])
+        self._splitter.setSizes([unit * 28, unit * 90, unit * 48])
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._splitter)

@@ -10,7 +10,6 @@ from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QDragEnterEvent, Q
 from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
-    QFrame,
     QHBoxLayout,
     QMainWindow,
     QMenu,
@@ -68,7 +67,7 @@ class MainWindow(QMainWindow):
         return actions
 
     def _make_rail(self) -> QWidget:
-        rail = QFrame()
+        rail = QWidget()
         rail.setObjectName("rail")
         column = QVBoxLayout(rail)
         for button in self._place_buttons.values():

@@ -43,7 +43,7 @@ _CONTAINERS = _USER + 1  # `Place.containers`
 _CODE = _USER + 2  # 1 for the first line of a code block, 2 for all others
 _RULE = _USER + 3
 
-# What Qt takes for the end of a block or a frame must not come from outside. A newline in a leaf is a line, not a block.
+# What Qt takes for the end of a block or a frame must not come from outside; a newline within a leaf is no such end.
 _SAFE = str.maketrans({"\n": "\u2028", "\u2029": "\u2028", "\r": None, "\ufdd0": None, "\ufdd1": None, "\ufffc": None})
 
 _ALIGNMENTS = {
@@ -353,10 +353,16 @@ def _paint_code(painter: QPainter, looks: Looks, area: QRectF) -> None:
 
 
 def _paint_bars(painter: QPainter, looks: Looks, block: QTextBlock, area: QRectF) -> None:
-    containers = block.blockFormat().property(_CONTAINERS) or ""
-    width = max(2.0, looks.em * 0.15)
-    top = area.top() - block.blockFormat().topMargin() if _CONTAINERS else area.top()
+    """Beside a quote, and beside the room above it if the quote goes on there."""
+    containers = _containers(block)
+    above = _containers(block.previous())
     for index, container in enumerate(containers):
         if container == ">":
-            left = looks.width_of(containers[:index])
-            painter.fillRect(QRectF(left, top, width, area.bottom() - top), QColor(looks.colours.border))
+            goes_on = above[: index + 1] == containers[: index + 1]
+            top = area.top() - (block.blockFormat().topMargin() if goes_on else 0)
+            bar = QRectF(looks.width_of(containers[:index]), top, max(2.0, looks.em * 0.15), area.bottom() - top)
+            painter.fillRect(bar, QColor(looks.colours.border))
+
+
+def _containers(block: QTextBlock) -> str:
+    return block.blockFormat().property(_CONTAINERS) or ""

@@ -133,7 +133,7 @@ class _ElidingButton(QPushButton):
         self._elide()
 
     def _elide(self) -> None:
-        room = self.width() - self.fontMetrics().height() * 2  # for the frame and the arrow
+        room = self.width() - self.fontInfo().pixelSize() * 3  # for the frame and the arrow
         self.setText(button_text(self.fontMetrics().elidedText(self._full_text, Qt.TextElideMode.ElideMiddle, room)))
 
 

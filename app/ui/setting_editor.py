@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -108,6 +109,7 @@ class _WholeNumber(QSpinBox):
     def __init__(self, setting: Setting) -> None:
         super().__init__()
         assert setting.minimum is not None and setting.maximum is not None
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._setting = setting
         self._least = int(setting.minimum)
         self._automatic_value: int | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette
-from PySide6.QtWidgets import QLineEdit, QWidget
+from PySide6.QtWidgets import QLineEdit, QStyle, QStyleOptionFrame, QWidget
 
 from app.ui.plain_text import tool_tip
 
@@ -34,7 +34,9 @@ class StatusLine(QLineEdit):
         self.setToolTip(tool_tip(text))
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        room = self.contentsRect().adjusted(2, 0, -2, 0)
+        option = QStyleOptionFrame()
+        self.initStyleOption(option)
+        room = self.style().subElementRect(QStyle.SubElement.SE_LineEditContents, option, self).adjusted(2, 0, -2, 0)
         elided = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, room.width())
         if self.hasFocus() or elided == self.text():
             super().paintEvent(event)

@@ -179,6 +179,14 @@ def test_it_grows_with_its_text_up_to_eight_lines(composer: Composer) -> None:
     assert heights[1] < heights[2] < heights[8] == heights[9] == heights[50]
 
 
+def test_a_style_with_wide_borders_hides_no_line(composer: Composer) -> None:
+    composer.setStyleSheet("QPlainTextEdit { padding: 9px; border: 3px solid; }")
+    composer.set_text("\n".join("x" * 8))
+    bar = box_of(composer).verticalScrollBar()
+    box_of(composer).setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+    assert bar.maximum() == 0
+
+
 def test_it_keeps_its_whole_height_under_a_problem_of_several_lines(qtbot: QtBot) -> None:
     window, composer = QWidget(), Composer()
     qtbot.addWidget(window)

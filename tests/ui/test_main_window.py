@@ -3,9 +3,19 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QAccessible, QAction, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QPushButton, QTextBrowser, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QLineEdit,
+    QMessageBox,
+    QPushButton,
+    QTextBrowser,
+    QToolButton,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
+from app.core.conversations import Conversation
 from app.ui.chat_place import ChatPlace
 from app.ui.composer import Composer
 from app.ui.conversation_list import ConversationList
@@ -143,6 +153,19 @@ def test_undo_in_the_box_one_types_in_is_about_the_typing(window: MainWindow, qt
     qtbot.waitUntil(message.hasFocus)
     with qtbot.assertNotEmitted(window.undo_delete_requested):
         qtbot.keyClick(message, Qt.Key.Key_Z, CONTROL)
+
+
+def test_escape_in_a_title_being_edited_does_not_stop_the_reply(window: MainWindow, qtbot: QtBot) -> None:
+    composer, conversations = window.findChild(Composer), window.findChild(ConversationList)
+    composer.set_writing(True)
+    conversations.set_conversations([Conversation("a", "A", "", "", 0.0, 0.0)], "a")
+    conversations.setFocus()
+    qtbot.keyClick(window.focusWidget(), Qt.Key.Key_F2)
+    editor = window.findChild(QLineEdit, "conversation_title")
+    with qtbot.assertNotEmitted(composer.stop_requested):
+        qtbot.keyClick(editor, Qt.Key.Key_Escape)
+    with qtbot.waitSignal(composer.stop_requested):
+        qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Escape)
 
 
 def test_a_file_can_be_chosen(window: MainWindow, qtbot: QtBot, tmp_path: object) -> None:
