@@ -24,7 +24,7 @@ lint: $(READY_TO_RUN)  ## check format, style and types
 	@$(PYTHON) -m mypy
 
 bench: $(READY_TO_TEST)  ## measure speed
-	@$(PYTHON) tests/benchmarks/run.py $(or $(ARGS),all)
+	@$(PYTHON) -m tests.benchmarks.run $(ARGS)
 
 screenshots: $(READY_TO_TEST)  ## take the screenshots in resources/screenshots
 	@$(PYTHON) tools/screenshots.py $(ARGS)

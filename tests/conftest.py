@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,9 @@ import shiboken6
 from PySide6.QtCore import QThread
 
 from app.core.paths import DataPaths
+from app.engine.engine import Engine
+
+SCRIPTED_CHILD = Path(__file__).with_name("scripted_child.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,6 +33,20 @@ def paths(tmp_path: Path) -> DataPaths:
     paths = DataPaths.at(tmp_path / "Päddock data")
     paths.create()
     return paths
+
+
+@pytest.fixture
+def start_engine(qtbot) -> Iterator[Callable[..., Engine]]:
+    """Starts an engine with a real child over a real pipe: a scripted one of that behaviour, or llama.cpp."""
+    engines: list[Engine] = []
+
+    def start(behaviour: str = "") -> Engine:
+        engines.append(Engine([sys.executable, str(SCRIPTED_CHILD), behaviour] if behaviour else None))
+        return engines[-1]
+
+    yield start
+    for engine in engines:
+        engine.close()
 
 
 @pytest.fixture(autouse=True)

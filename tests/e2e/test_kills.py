@@ -56,8 +56,11 @@ class Chat:
         self.session.open(self.store.create("Be brief.").id)
 
     def child(self) -> psutil.Process | None:
-        found = [one for one in psutil.Process().children() if "--engine-child" in " ".join(one.cmdline())]
-        return found[0] if found else None
+        for process in psutil.Process().children():
+            with contextlib.suppress(psutil.NoSuchProcess):  # a zombie counts as gone too
+                if "--engine-child" in process.cmdline():
+                    return process
+        return None
 
     def last_reply(self):
         return self.store.messages(self.session.conversation.id)[-1]

@@ -140,7 +140,7 @@ def test_a_child_that_prints_into_the_pipe_is_ended(start_engine, qtbot, caplog)
     caplog.clear()
 
 
-def test_a_child_that_does_not_stop_is_ended(start_engine, qtbot):
+def test_a_child_that_does_not_stop_is_ended(start_engine, qtbot, caplog):
     engine = start_engine("stubborn")
     load(engine, qtbot)
     with qtbot.waitSignal(engine.text_received, timeout=20_000):

@@ -1,0 +1,208 @@
+"""What the guide learns from: the topics in `topics/`, and the many ways in which a question is typed."""
+
+from __future__ import annotations
+
+import random
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+TOPICS = Path(__file__).parent / "topics"
+OFF_TOPIC = "off_topic"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Something the guide can be asked about.
+
+    `follow_ups` are questions asked right after the answer, each with the id of the topic that answers it. `facts` are
+    what an answer must say: of each list of alternatives, one.
+    """
+
+    id: str
+    questions: Sequence[str]
+    answers: Sequence[str]
+    facts: Sequence[Sequence[str]]
+    follow_ups: Sequence[tuple[str, str]] = ()
+
+
+def load_topics(folder: Path = TOPICS) -> dict[str, Topic]:
+    """All topics by id, in the order of file and place. Raises `ValueError` if two share an id, or one is missing."""
+    topics: dict[str, Topic] = {}
+    for path in sorted(folder.glob("*.toml")):
+        for entry in tomllib.loads(path.read_text("utf-8")).get("topic", ()):
+            topic = _topic(entry)
+            if topic.id in topics:
+                raise ValueError(f"{path.name}: there is another topic {topic.id}")
+            topics[topic.id] = topic
+    unknown = {target for topic in topics.values() for _, target in topic.follow_ups} - topics.keys()
+    if unknown:
+        raise ValueError(f"Follow-ups lead to topics that do not exist: {', '.join(sorted(unknown))}")
+    return topics
+
+
+def _topic(entry: Mapping[str, object]) -> Topic:
+    return Topic(
+        id=str(entry["id"]),
+        questions=tuple(entry.get("questions", ())),  # type: ignore[arg-type]
+        answers=tuple(answer.strip() for answer in entry["answers"]),  # type: ignore[attr-defined]
+        facts=tuple(tuple(alternatives) for alternatives in entry["facts"]),  # type: ignore[attr-defined]
+        follow_ups=tuple((question, target) for question, target in entry.get("follow_ups", ())),  # type: ignore[attr-defined]
+    )
+
+
+def tells_facts(answer: str, facts: Sequence[Sequence[str]]) -> bool:
+    """Whether an answer says what it must."""
+    said = answer.lower()
+    return all(any(alternative.lower() in said for alternative in alternatives) for alternatives in facts)
+
+
+# How the same question is typed by others. In each row, any phrase may stand for any other.
+_SYNONYMS = [
+    ("computer", "pc", "laptop", "machine", "device"),
+    ("gpu", "graphics card", "video card", "graphic card"),
+    ("vram", "video memory", "gpu memory", "graphics memory"),
+    ("ram", "memory"),
+    ("delete", "remove", "erase", "get rid of", "throw away"),
+    ("chat", "conversation", "thread"),
+    ("chats", "conversations"),
+    ("answer", "reply", "response"),
+    ("answers", "replies", "responses"),
+    ("change", "set", "adjust", "edit", "modify"),
+    ("find", "see", "look up"),
+    ("model", "ai", "llm"),
+    ("models", "ais", "llms"),
+    ("download", "get", "fetch"),
+    ("internet", "network", "web", "wifi"),
+    ("offline", "without internet", "without a network", "with no internet", "without a connection"),
+    ("folder", "directory"),
+    ("file", "gguf", "gguf file", "model file"),
+    ("best", "right", "ideal"),
+    ("explain", "describe", "tell me about"),
+    ("meaning of", "purpose of", "point of"),
+    ("slow", "sluggish", "so slow", "very slow", "laggy"),
+    ("fast", "quick"),
+    ("faster", "quicker"),
+    ("speed up", "make faster"),
+    ("start", "begin", "launch"),
+    ("app", "program", "application", "software", "paddock"),
+    ("crash", "crashed", "died"),
+    ("save", "store", "keep"),
+    ("saved", "stored", "kept"),
+    ("where", "in which place"),
+    ("picture", "image", "photo"),
+    ("pictures", "images", "photos"),
+    ("shortcut", "hotkey", "key combination"),
+    ("big", "large", "huge"),
+    ("small", "little", "tiny"),
+    ("bigger", "larger"),
+    ("stop", "cancel", "abort", "halt"),
+    ("wrong", "incorrect", "false"),
+    ("private", "confidential"),
+    ("pick", "choose", "select", "take"),
+    ("should i", "do i", "shall i", "must i"),
+    ("how do i", "how can i", "how to", "how would i", "how does one", "how do you", "what do i do to", "how i"),
+    ("i want to", "i would like to", "i need to", "i'd like to", "help me", "want to", "trying to"),
+    ("can i", "could i", "is it possible to", "may i", "am i able to"),
+    ("can you", "could you"),
+    ("what is", "what's", "whats", "what does it mean", "define"),
+    ("what are", "what r"),
+    ("where is", "where's", "wheres", "where do i find", "where can i find"),
+    ("why is", "why's", "how come"),
+    ("does not", "doesn't", "doesnt"),
+    ("do not", "don't", "dont"),
+    ("can not", "can't", "cant", "cannot"),
+    ("i am", "i'm", "im"),
+    ("it is", "it's", "its"),
+    ("you", "u"),
+    ("are", "r"),
+    ("my", "the", "this"),
+]
+_GROUPS: dict[str, list[str]] = {}
+for _row in _SYNONYMS:
+    for _phrase in _row:
+        _GROUPS.setdefault(_phrase, []).extend(other for other in _row if other != _phrase)
+_PHRASE = re.compile(r"\b(" + "|".join(map(re.escape, sorted(_GROUPS, key=len, reverse=True))) + r")\b", re.IGNORECASE)
+
+_BEFORE = (
+    "hi, {} hello, {} hey {} hey, {} hi! {} ok, {} okay {} so {} so, {} and {} also, {} sorry, {} please {} quick question: {} "
+    "question: {} can you tell me {} could you tell me {} tell me {} please explain {} i want to know {} i wonder {} "
+    "do you know {} just wondering, {} excuse me, {} um {} well, {} alright, {} hi there, {} dumb question but {} "
+    "sorry if this is obvious, {} i'm new here. {} i am new to this. {} help! {} listen, {} now {} right, {} but {}"
+).split(" {}")
+_AFTER = (
+    " please| pls| plz| thanks| thank you|, please|, thanks| exactly| here| in paddock| in this app| with paddock| now| then|"
+    " again| actually| really| anyway|, do you know| for me| on my computer| on windows| on my mac| on linux|?? |!| ...| :)"
+).split("|")
+_NEIGHBOURS = {
+    key: row[max(0, place - 1) : place] + row[place + 1 : place + 2]
+    for row in ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+    for place, key in enumerate(row)
+}
+_SMALL_WORDS = {"a", "an", "the", "do", "does", "is", "to", "of", "it", "my", "this", "that", "in", "on", "i", "me", "for"}
+
+
+def typed(question: str, rng: random.Random) -> str:
+    """The question as some other person might type it."""
+    text = _with_synonyms(question, rng)
+    if rng.random() < 0.15:
+        text = _without_a_word(text, rng)
+    if rng.random() < 0.12:
+        text = rng.choice(_BEFORE).strip() + " " + text
+    if rng.random() < 0.1:
+        text = text.rstrip("?!. ") + rng.choice(_AFTER)
+    for _ in range(rng.choices((0, 1, 2), (0.76, 0.18, 0.06))[0]):
+        text = _with_a_typo(text, rng)
+    return _in_some_case(_punctuated(text, rng), rng)
+
+
+def _with_synonyms(text: str, rng: random.Random) -> str:
+    def replaced(match: re.Match[str]) -> str:
+        return rng.choice(_GROUPS[match[0].lower()]) if rng.random() < 0.2 else match[0]
+
+    return _PHRASE.sub(replaced, text)
+
+
+def _without_a_word(text: str, rng: random.Random) -> str:
+    words = text.split()
+    places = [place for place, word in enumerate(words) if len(words) > 6 or word.lower() in _SMALL_WORDS]
+    if len(words) > 2 and places:
+        del words[rng.choice(places)]
+    return " ".join(words)
+
+
+def _with_a_typo(text: str, rng: random.Random) -> str:
+    places = [place for place in range(1, len(text) - 1) if text[place].isalpha()]
+    if len(text) < 6 or not places:
+        return text
+    place = rng.choice(places)
+    letter = text[place]
+    match rng.randrange(4):
+        case 0:
+            return text[:place] + text[place + 1] + letter + text[place + 2 :]
+        case 1:
+            return text[:place] + text[place + 1 :]
+        case 2:
+            return text[:place] + letter + text[place:]
+        case _:
+            return text[:place] + rng.choice(_NEIGHBOURS.get(letter.lower(), letter)) + text[place + 1 :]
+
+
+def _punctuated(text: str, rng: random.Random) -> str:
+    chance = rng.random()
+    if chance < 0.4:
+        return text.rstrip("?!. ")
+    if chance < 0.5:
+        return text.rstrip("?!. ") + "?"
+    return text.replace(",", "").replace("'", "") if chance < 0.55 else text
+
+
+def _in_some_case(text: str, rng: random.Random) -> str:
+    chance = rng.random()
+    if chance < 0.45:
+        return text.lower()
+    if chance < 0.65:
+        return text[:1].upper() + text[1:]
+    return text.upper() if chance < 0.7 else text
