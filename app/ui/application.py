@@ -186,6 +186,10 @@ class Application(QObject):
         """The settings as they are now."""
         return self._settings
 
+    def status_text(self) -> str:
+        """What the status line says."""
+        return self._status_line.text()
+
     def begin(self, file: Path | None) -> None:
         """After the window was shown: the last conversation, and `file` or the last model."""
         self._chat_presenter.begin()

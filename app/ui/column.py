@@ -49,7 +49,7 @@ class Column(QScrollArea):
             gone.hide()
             gone.deleteLater()
         for item in items:
-            if item.parentWidget() is not self._content:
+            if item not in self._items:
                 item.setParent(self._content)
                 item.show()
             item.raise_()  # the order for a screen reader
@@ -65,6 +65,11 @@ class Column(QScrollArea):
         """Scrolls to the end, to stay there."""
         self._set_at_end(True)
         self.lay_out()
+
+    def bring_into_sight(self, widget: QWidget, part: QRect) -> None:
+        """Scrolls, if need be, so that `part` of `widget` is seen."""
+        centre = widget.mapTo(self._content, part.center())
+        self.ensureVisible(centre.x(), centre.y(), 0, part.height())
 
     def lay_out(self) -> None:
         """Gives everything its place, at once."""

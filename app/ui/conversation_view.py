@@ -11,8 +11,8 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from PySide6.QtCore import QEvent, QRect, Qt, QTimer, Signal
-from PySide6.QtGui import QAccessible, QPalette, QPaintEvent, QPainter, QResizeEvent
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QAccessible, QPainter, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.core.conversations import Message, MessageState
@@ -29,6 +29,7 @@ SUGGESTION = "suggestion"  # the action of an empty state whose label is a quest
 _ROWS_AT_ONCE = 60
 _FRAME = 16  # milliseconds
 _SLICE = 0.008  # seconds of a frame that we take
+_FIRST_SLICE = 0.04  # until the first messages of another conversation are there
 _NAME_INTERVAL = 0.5  # seconds between telling a screen reader that a reply has grown
 
 
@@ -51,16 +52,13 @@ class ConversationView(QWidget):
         self._notice: FailurePanel | None = None
         self._empty: EmptyState | None = None
         self._name_told = 0.0
-        self._earlier = QPushButton(self.tr("Show earlier messages"), visible=False)
-        self._earlier.setObjectName("show_earlier_messages")
-        self._earlier.setAccessibleName("Show earlier messages")
+        self._earlier = _hidden_button("show_earlier_messages", self.tr("Show earlier messages"))
         self._earlier.clicked.connect(self._on_earlier_clicked)
         self._divider: _Divider | None = None
         self._column = Column(self._earlier)
         self._column.at_end_changed.connect(self._on_column_at_end_changed)
-        self._jump = QPushButton(self.tr("Jump to the newest"), self, visible=False)
-        self._jump.setObjectName("jump_to_the_newest")
-        self._jump.setAccessibleName("Jump to the newest")
+        self._jump = _hidden_button("jump_to_the_newest", self.tr("Jump to the newest"))
+        self._jump.setParent(self)
         self._jump.clicked.connect(self._column.go_to_end)
         self._timer = QTimer(self, singleShot=True, interval=_FRAME, timerType=Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._on_timer_timeout)
@@ -79,7 +77,8 @@ class ConversationView(QWidget):
         self._unseen = 0
         self._empty = None
         self._column.go_to_end()
-        self._on_timer_timeout()
+        self._arrange()
+        self._work_for(_FIRST_SLICE)
 
     def add_messages(self, messages: Sequence[Message]) -> None:
         """Shows `messages` after those there are."""
@@ -90,7 +89,7 @@ class ConversationView(QWidget):
         if any(message.role == "user" for message in messages):
             self._column.go_to_end()
         self._arrange()
-        self._on_timer_timeout()
+        self._work_for(_SLICE)
 
     def remove_message(self, message_id: str) -> None:
         """Takes a message away."""
@@ -138,7 +137,7 @@ class ConversationView(QWidget):
         self._arrange()
 
     def show_empty_state(self, title: str, text: str, actions: Sequence[tuple[str, str]]) -> None:
-        """Invites to begin. A button emits `action_requested("", id)`; with id `SUGGESTION`, its label as a question."""
+        """Invites to begin. A button emits `action_requested("", id)`, or with the id `SUGGESTION` its label."""
         self._empty = EmptyState(title, text, actions)
         self._empty.action_requested.connect(self._on_empty_action_requested)
         self._arrange()
@@ -163,6 +162,131 @@ class ConversationView(QWidget):
 
     def _work(self, deadline: float) -> bool:
         """Writes text and makes rows, the newest first. True if there is more to do."""
-        made_rows = False
-        while more := self._next_work():
-            made_rows |= more == 
+        rows_before = len(self._rows)
+        while (more := self._has_work()) and time.perf_counter() < deadline:
+            unwritten = next((row for row in reversed(self._rows) if row.browser.has_work()), None)
+            if unwritten is not None:
+                unwritten.browser.work(deadline)
+            else:
+                self._rows.insert(0, self._new_row(self._messages[-len(self._rows) - 1]))
+        if len(self._rows) != rows_before:
+            self._arrange()
+        return more
+
+    def _has_work(self) -> bool:
+        return len(self._rows) < self._rows_wanted or any(row.browser.has_work() for row in self._rows)
+
+    def _tell_name(self) -> None:
+        """A reply's name grows with it. Who remembers it is told from time to time."""
+        now = time.perf_counter()
+        if self._rows and QAccessible.isActive() and now - self._name_told > _NAME_INTERVAL:
+            self._name_told = now
+            accessibility.name_changed(self._rows[-1])
+
+    # Rows
+
+    def _new_row(self, message: Message) -> MessageRow:
+        row = row_for(message)
+        row.setParent(self._column.widget())
+        row.action_requested.connect(self._on_row_action_requested)
+        row.browser.link_activated.connect(self.link_activated)
+        row.browser.rewrite_wanted.connect(self._schedule)
+        row.browser.caret_moved.connect(partial(self._column.bring_into_sight, row.browser))
+        return row
+
+    def _reply(self, message_id: str) -> ReplyRow | None:
+        # The reply that is being written is the last one.
+        found = (row for row in reversed(self._rows) if row.message_id == message_id)
+        row = next(found, None)
+        return row if isinstance(row, ReplyRow) else None
+
+    def _arrange(self) -> None:
+        """Puts everything into the column, in order."""
+        first = len(self._messages) - len(self._rows)
+        items: list[QWidget] = list(self._rows)
+        if first < self._unseen:
+            self._divider = self._divider or _Divider(self.tr("The model no longer sees the messages above"))
+            items.insert(self._unseen - first, self._divider)
+        else:
+            self._divider = None
+        items += [extra for extra in (self._notice, self._empty) if extra is not None]
+        for index, row in enumerate(self._rows, start=first):
+            row.set_seen(index >= self._unseen)
+            row.set_last(index == len(self._messages) - 1)
+        self._earlier.setVisible(self._rows_wanted < len(self._messages))
+        self._column.set_centred(self._empty is not None)
+        self._column.set_items(items)
+        self._chain_tabs()
+
+    def _chain_tabs(self) -> None:
+        """The tab key goes through the conversation in reading order, whatever was made when."""
+        previous: QWidget = self._earlier
+        chain = [widget for row in self._rows for widget in row.tab_chain()]
+        chain += [button for extra in (self._notice, self._empty) if extra is not None for button in extra.buttons]
+        for widget in (*chain, self._jump):
+            QWidget.setTabOrder(previous, widget)
+            previous = widget
+
+    # Qt
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        self._place_jump()
+
+    def _place_jump(self) -> None:
+        size = self._jump.sizeHint()
+        gap = self.fontMetrics().height()
+        self._jump.setGeometry(
+            (self.width() - size.width()) // 2, self.height() - size.height() - gap, size.width(), size.height()
+        )
+
+    def _on_column_at_end_changed(self, at_end: bool) -> None:
+        self._place_jump()
+        self._jump.setVisible(not at_end)
+        self._jump.raise_()
+
+    def _on_earlier_clicked(self) -> None:
+        self._rows_wanted = min(self._rows_wanted + _ROWS_AT_ONCE, len(self._messages))
+        self._schedule()
+
+    def _on_row_action_requested(self, message_id: str, action: str) -> None:
+        if action == REGENERATE:
+            self.regenerate_requested.emit(message_id)
+        elif action == TRY_AGAIN:
+            self.try_again_requested.emit(message_id)
+        else:
+            self.action_requested.emit(message_id, action)
+
+    def _on_empty_action_requested(self, action: str, label: str) -> None:
+        if action == SUGGESTION:
+            self.suggestion_requested.emit(label)
+        else:
+            self.action_requested.emit("", action)
+
+
+def _hidden_button(name: str, label: str) -> QPushButton:
+    button = QPushButton(label)
+    button.setObjectName(name)
+    button.setAccessibleName(name.replace("_", " ").capitalize())
+    button.hide()
+    return button
+
+
+class _Divider(QLabel):
+    """A line across the column with words in its middle."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.setObjectName("divider")
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        super().paintEvent(event)
+        words = self.fontMetrics().horizontalAdvance(self.text()) + 2 * self.fontMetrics().height()
+        side = (self.width() - words) // 2
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(QPalette.ColorRole.Mid))
+        painter.drawLine(0, self.height() // 2, side, self.height() // 2)
+        painter.drawLine(self.width() - side, self.height() // 2, self.width(), self.height() // 2)

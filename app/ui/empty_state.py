@@ -23,10 +23,11 @@ class EmptyState(QWidget):
         self._title = _centred_label(title)
         explanation = _centred_label(text)
         explanation.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+        self.buttons = [self._button(action, label) for action, label in actions]
         row = QHBoxLayout()
         row.addStretch(1)
-        for action, label in actions:
-            row.addWidget(self._button(action, label))
+        for button in self.buttons:
+            row.addWidget(button)
         row.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setSpacing(self.fontMetrics().height())

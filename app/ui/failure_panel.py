@@ -35,12 +35,9 @@ class FailurePanel(QWidget):
         em = self.fontMetrics().height()
         layout.setContentsMargins(em, em * 2 // 3, em, em * 2 // 3)
         layout.setSpacing(em // 4)
-        bold = QFont()
-        bold.setBold(True)
         for text in (failure.title, failure.detail, failure.hint):
             if text:
-                layout.addWidget(_label(text))
-        layout.itemAt(0).widget().setFont(bold)
+                layout.addWidget(_label(text, is_title=text is failure.title))
         self.buttons = [self._button(action, label) for action, label in failure.actions]
         row = QHBoxLayout()
         row.setContentsMargins(0, em // 4, 0, 0)
@@ -73,7 +70,10 @@ class FailurePanel(QWidget):
         painter.drawRoundedRect(QRectF(0, 0, radius / 2, self.height()), radius / 4, radius / 4)
 
 
-def _label(text: str) -> QLabel:
+def _label(text: str, *, is_title: bool) -> QLabel:
     label = QLabel(text, wordWrap=True)
     label.setTextFormat(Qt.TextFormat.PlainText)
+    font = QFont()
+    font.setBold(is_title)
+    label.setFont(font)
     return label

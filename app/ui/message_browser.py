@@ -53,7 +53,7 @@ class MessageBrowser(QTextBrowser):
         self.setTextInteractionFlags(_INTERACTION)
         # The width is set where the height is asked for, so that a text is laid out once for a new width, not twice.
         self.setLineWrapMode(QTextEdit.LineWrapMode.FixedPixelWidth)
-        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
         self.anchorClicked.connect(self._on_anchor_clicked)
@@ -65,7 +65,7 @@ class MessageBrowser(QTextBrowser):
         if text:
             self._pieces.append(text)
 
-    def source(self) -> str:
+    def text(self) -> str:
         """The whole text, as it was given."""
         return "".join(self._pieces)
 

@@ -36,6 +36,7 @@ class MessageRow(QWidget):
         self.browser = browser
         self.is_last = False
         self._is_hovered = False
+        self._is_seen = True
         self.author = QLabel(author)
         self.author.setFont(_bold())
         self.copy_button = self.make_button("copy", self.tr("Copy"), "Copy")
@@ -48,7 +49,7 @@ class MessageRow(QWidget):
         self.column.setSpacing(em // 3)
         self.column.addLayout(self.top)
         self.column.addWidget(self.browser)
-        self.append_text(message.text)
+        self.browser.append_text(message.text)
 
     def make_button(self, name: str, text: str, accessible_name: str) -> QPushButton:
         """A button that is seen when it may be wanted."""
@@ -63,17 +64,15 @@ class MessageRow(QWidget):
 
     def set_last(self, is_last: bool) -> None:
         """Whether it is the last message of the conversation."""
-        self.is_last = is_last
-        self._update_buttons()
+        if is_last != self.is_last:
+            self.is_last = is_last
+            self._update_buttons()
 
     def set_seen(self, seen: bool) -> None:
         """Whether the model still sees it."""
-        palette = QPalette()
-        if not seen:
-            grey = QColor(colours(self.palette()).secondary)
-            palette.setColor(QPalette.ColorRole.Text, grey)
-            palette.setColor(QPalette.ColorRole.WindowText, grey)
-        self.setPalette(palette)
+        if seen != self._is_seen:
+            self._is_seen = seen
+            self._update_palette()
 
     def spoken_name(self) -> str:
         """For a screen reader: the source of the text, since its picture lacks what code and tables are marked by."""
@@ -82,6 +81,11 @@ class MessageRow(QWidget):
     def tab_chain(self) -> list[QWidget]:
         """What one gets to with the tab key, in reading order."""
         return [self.browser, self.copy_button]
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and not self._is_seen:
+            self._update_palette()
 
     def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802
         super().enterEvent(event)
@@ -93,12 +97,20 @@ class MessageRow(QWidget):
         self._is_hovered = False
         self._update_buttons()
 
+    def _update_palette(self) -> None:
+        palette = QPalette()
+        if not self._is_seen:
+            grey = QColor(colours(self.palette()).secondary)
+            palette.setColor(QPalette.ColorRole.Text, grey)
+            palette.setColor(QPalette.ColorRole.WindowText, grey)
+        self.setPalette(palette)
+
     def _update_buttons(self) -> None:
         for button in self.findChildren(_QuietButton):
             button.set_quiet(not (self._is_hovered or self.is_last))
 
     def _on_copy_clicked(self) -> None:
-        QGuiApplication.clipboard().setText(self.browser.source())
+        QGuiApplication.clipboard().setText(self.browser.text())
 
 
 class UserRow(MessageRow):
@@ -110,7 +122,7 @@ class UserRow(MessageRow):
         self.top.addWidget(self.copy_button)
 
     def spoken_name(self) -> str:
-        return f"You: {self.browser.source()}"
+        return f"You: {self.browser.text()}"
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         painter = QPainter(self)
@@ -132,7 +144,7 @@ class ReplyRow(MessageRow):
         self._regenerate.clicked.connect(partial(self._on_action_requested, REGENERATE))
         self._line = _secondary_label("")
         self._line.setMinimumHeight(self.copy_button.sizeHint().height())
-        self._bar = QProgressBar(maximum=1000, textVisible=False, visible=False)
+        self._bar = QProgressBar(maximum=1000, textVisible=False)
         self._bar.setFixedHeight(max(3, self.fontMetrics().height() // 4))
         self.top.addWidget(_secondary_label(message.model), 1)
         bottom = QHBoxLayout()
@@ -162,7 +174,7 @@ class ReplyRow(MessageRow):
         self._update_buttons()
 
     def spoken_name(self) -> str:
-        return f"Assistant: {self.browser.source()}"
+        return f"Assistant: {self.browser.text()}"
 
     def tab_chain(self) -> list[QWidget]:
         actions = self._failure.buttons if self._failure else []
@@ -202,7 +214,7 @@ class _QuietButton(QPushButton):
 
     def __init__(self, text: str, parent: QWidget) -> None:
         super().__init__(text, parent, flat=True)
-        self._is_quiet = False
+        self._is_quiet = True
 
     def set_quiet(self, quiet: bool) -> None:
         if quiet != self._is_quiet:

@@ -217,9 +217,7 @@ class TextWriter:
         self._cursor.setBlockFormat(_thin())
         self._fresh = True
 
-    def _fill(
-        self, table: QTextTable, row: int, column: int, spans: Spans, alignment: str, *, is_head: bool
-    ) -> None:
+    def _fill(self, table: QTextTable, row: int, column: int, spans: Spans, alignment: str, *, is_head: bool) -> None:
         cell = table.cellAt(row, column)
         look = QTextCharFormat()
         if is_head:

@@ -141,7 +141,25 @@ _NEIGHBOURS = {
     for row in ("qwertyuiop", "asdfghjkl", "zxcvbnm")
     for place, key in enumerate(row)
 }
-_SMALL_WORDS = {"a", "an", "the", "do", "does", "is", "to", "of", "it", "my", "this", "that", "in", "on", "i", "me", "for"}
+_SMALL_WORDS = {
+    "a",
+    "an",
+    "the",
+    "do",
+    "does",
+    "is",
+    "to",
+    "of",
+    "it",
+    "my",
+    "this",
+    "that",
+    "in",
+    "on",
+    "i",
+    "me",
+    "for",
+}
 
 
 def typed(question: str, rng: random.Random) -> str:

@@ -21,7 +21,9 @@ def train(texts: Mapping[str, int], size: int) -> list[str]:
         for run in _RUN.findall(_escaped(text)):
             runs[run] += count
     letters = Counter(letter for run, count in runs.items() for letter in run * min(count, 4))
-    pieces = list(dict.fromkeys([SPACE, "\n", *_PRINTABLE, *(letter for letter, count in letters.items() if count > 3)]))
+    pieces = list(
+        dict.fromkeys([SPACE, "\n", *_PRINTABLE, *(letter for letter, count in letters.items() if count > 3)])
+    )
     words = [(list(run), count) for run, count in runs.items()]
     while len(pieces) < size:
         pairs: Counter[tuple[str, str]] = Counter()

@@ -1,0 +1,174 @@
+"""Takes the pictures in resources/screenshots: `make screenshots`, or `python tools/screenshots.py FOLDER`.
+
+The window and the engine thread are the app's own. What the model says is scripted, so that the pictures are the same
+on every machine.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtCore import QEventLoop, QTimer
+from PySide6.QtWidgets import QApplication
+
+from app.core.database import open_database
+from app.core.paths import DataPaths
+from app.core.settings import Settings, SettingsStore
+from app.engine import protocol
+from app.engine.engine import Engine
+from app.ui.application import Application
+from tests.scripted_child import ScriptedChild
+
+SIZE = (1280, 820)
+TIMEOUT = 20  # seconds
+QUESTION = "What should I think of when I plant an apple tree?"
+ANSWER = """\
+An apple tree wants **sun, room and company**. In short:
+
+1. **Place**: six hours of sun a day, and not in a hollow where frost gathers.
+2. **Room**: 3 to 5 metres to the next tree, depending on the rootstock.
+3. **Company**: most kinds need another apple nearby that flowers at the same time.
+
+Plant it while it sleeps, between *November and March*:
+
+```
+dig      twice as wide as the roots, no deeper
+keep     the graft a hand above the soil
+water    20 litres at once, then weekly in the first summer
+```
+
+> A stake on the windward side keeps the roots still until they hold by themselves.
+"""
+
+
+class Gardener(ScriptedChild):
+    """Answers the question above, and stops or dies in the middle if its behaviour says so."""
+
+    def load(self, command: protocol.LoadModel) -> None:
+        self.send(protocol.LoadProgress(command.request_id, 0.62))
+        if self.behaviour == "loading":
+            time.sleep(3600)
+        self.send(
+            protocol.LoadedModel(
+                request_id=command.request_id,
+                path=command.path,
+                name="TinyLlama-1.1B-Chat-v1.0",
+                architecture="llama",
+                quant="Q4_K_M",
+                parameters=1_100_048_384,
+                file_size=668_788_096,
+                context_length=2048,
+                trained_context_length=2048,
+                threads=4,
+                gpu_layers=0,
+                layers=22,
+                backend="CPU",
+                template_source="model",
+            )
+        )
+
+    def generate(self, command: protocol.Generate) -> None:
+        whole = self.behaviour == "answering"
+        text = ANSWER if whole else ANSWER[: len(ANSWER) * 3 // 5]
+        self.send(protocol.PromptProgress(command.reply_id, 61, 61, 0, 0))
+        self.send(protocol.TextReceived(command.reply_id, text))
+        self.send(protocol.WriteProgress(command.reply_id, 148, 21.4, 209))
+        if self.behaviour == "crashing":
+            os.abort()
+        if self.behaviour == "streaming":
+            time.sleep(3600)
+        stats = protocol.ReplyStats("end", 61, 0, 212, 0.4, 21.4, 273, 2048, 1)
+        self.send(protocol.ReplyFinished(command.reply_id, stats))
+
+
+class Studio:
+    """One window with its own data folder, engine child and appearance."""
+
+    def __init__(self, folder: Path, behaviour: str, appearance: str) -> None:
+        paths = DataPaths.at(folder)
+        paths.create()
+        SettingsStore(paths.settings).save(Settings(appearance=appearance))
+        self._database = open_database(paths.database)
+        engine = Engine([sys.executable, str(Path(__file__)), "--child", behaviour])
+        self.application = Application(paths, self._database, engine)
+        self.application.window.resize(*SIZE)
+        self.application.window.show()
+
+    def begin(self, model: str) -> None:
+        self.application.begin(Path(model) if model else None)
+
+    def ask(self) -> None:
+        self.application.chat.send(QUESTION)
+
+    def close(self) -> None:
+        self.application.window.close()
+        self.application.close()
+        self._database.close()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        if time.monotonic() > deadline:
+            sys.exit("waited in vain")
+        pause(20)
+
+
+def pause(milliseconds: int) -> None:
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+
+
+def take(folder: Path, name: str, behaviour: str, appearance: str) -> None:
+    data = Path(tempfile.mkdtemp())
+    studio = Studio(data, behaviour, appearance)
+    status = studio.application.status_text
+    studio.begin("" if behaviour == "first-start" else "/models/tinyllama-1.1b-chat-v1.0.Q4_K_M.gguf")
+    if behaviour == "loading":
+        wait_for(lambda: "62" in status())
+    elif behaviour != "first-start":
+        wait_for(lambda: status().startswith("Ready"))
+        studio.ask()
+        wait_for(lambda: any(word in status() for word in ("Writing", "21.4", "stopped unexpectedly")))
+        if behaviour == "crashing":
+            wait_for(lambda: not studio.application.chat.is_writing)
+    pause(200)
+    path = folder / f"{name}-{appearance}.png"
+    studio.application.window.grab().save(str(path))
+    print(path)
+    studio.close()
+    shutil.rmtree(data)
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "resources" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    application = QApplication([])
+    application.setQuitOnLastWindowClosed(False)
+    for appearance in ("light", "dark"):
+        for name, behaviour in (
+            ("chat", "answering"),
+            ("first-start", "first-start"),
+            ("loading", "loading"),
+            ("streaming", "streaming"),
+            ("crash", "crashing"),
+        ):
+            take(folder, name, behaviour, appearance)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        Gardener(sys.argv[2], None).run()
+    else:
+        main()
