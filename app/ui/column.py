@@ -95,7 +95,7 @@ class Column(QScrollArea):
         shown = [item for item in (self._top, *self._items) if not item.isHidden()]
         em = self.fontMetrics().height()
         room = self.viewport().width()
-        width = min(room, self.fontMetrics().averageCharWidth() * _READABLE + 2 * em)
+        width = min(room - em, self.fontMetrics().averageCharWidth() * _READABLE + 2 * em)
         heights = [_height(item, width) for item in shown]
         total = sum(heights) + em * (len(shown) + 1)
         y = em

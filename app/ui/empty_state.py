@@ -24,6 +24,8 @@ class EmptyState(QWidget):
         explanation = _centred_label(text)
         explanation.setForegroundRole(QPalette.ColorRole.PlaceholderText)
         self.buttons = [self._button(action, label) for action, label in actions]
+        for first in self.buttons[:1]:
+            first.setDefault(True)  # stands out
         row = QHBoxLayout()
         row.addStretch(1)
         for button in self.buttons:

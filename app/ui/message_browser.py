@@ -119,7 +119,9 @@ class MessageBrowser(QTextBrowser):
     def heightForWidth(self, width: int) -> int:  # noqa: N802
         if width != self.lineWrapColumnOrWidth():
             self.setLineWrapColumnOrWidth(width)
-        return math.ceil(self.document().size().height()) if self._written else 0
+        if not self._written or self._writer is None:
+            return 0
+        return math.ceil(self.document().size().height() + self._writer.room_below)
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(0, 0)

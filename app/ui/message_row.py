@@ -42,6 +42,7 @@ class MessageRow(QWidget):
         self.copy_button = self.make_button("copy", self.tr("Copy"), "Copy")
         self.copy_button.clicked.connect(self._on_copy_clicked)
         self.top = QHBoxLayout()
+        self.author.setMinimumHeight(self.copy_button.sizeHint().height())
         self.top.addWidget(self.author)
         em = self.fontMetrics().height()
         self.column = QVBoxLayout(self)
@@ -147,8 +148,9 @@ class ReplyRow(MessageRow):
         self._bar = QProgressBar(maximum=1000, textVisible=False)
         self._bar.setFixedHeight(max(3, self.fontMetrics().height() // 4))
         self.top.addWidget(_secondary_label(message.model), 1)
+        self._bar.setFixedWidth(self.fontMetrics().height() * 8)
         bottom = QHBoxLayout()
-        for widget, stretch in ((self.copy_button, 0), (self._regenerate, 0), (self._line, 1), (self._bar, 1)):
+        for widget, stretch in ((self.copy_button, 0), (self._regenerate, 0), (self._line, 1), (self._bar, 0)):
             bottom.addWidget(widget, stretch)
         self.column.addLayout(bottom)
         self._set_line("")

@@ -105,11 +105,10 @@ class Looks:
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A leaf that may be taken back: where it begins, and how the document was before it."""
+    """A leaf that may be taken back: where it begins, and what is before it."""
 
     leaf: Leaf
     start: int
-    fresh: bool
     before: Leaf | None
 
 
@@ -122,15 +121,13 @@ class TextWriter:
         self._cursor = QTextCursor(document)
         self._open: list[_Written] = []
         self._last: Leaf | None = None
-        self._fresh = True  # whether the document ends with a block that nothing was written to
-        self._set_up()
-
-    def _set_up(self) -> None:
-        root = self._document.rootFrame()
-        room = QTextFrameFormat(root.frameFormat())
-        room.setBottomMargin(self._looks.padding())  # for the background of code at the end
-        root.setFrameFormat(room)
+        self._is_empty = True
         self._cursor.setBlockFormat(_thin())
+
+    @property
+    def room_below(self) -> float:
+        """What is painted below the last line, in pixels."""
+        return self._looks.padding() if isinstance(self._last, Code) else 0
 
     def write(self, closed: Sequence[Leaf], tail: Sequence[Leaf]) -> None:
         """Goes on with `closed`, for good, then `tail`, in place of the tail there was."""
@@ -153,14 +150,16 @@ class TextWriter:
         self._cursor.setPosition(first.start)
         self._cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
         self._cursor.removeSelectedText()
-        self._fresh, self._last = first.fresh, first.before
-        if self._fresh:
+        self._last = first.before
+        if first.start == 0:
+            self._is_empty = True
             self._cursor.setBlockFormat(_thin())
+            self._cursor.setBlockCharFormat(QTextCharFormat())
         del self._open[kept:]
 
     def _add(self, leaf: Leaf) -> None:
         self._cursor.movePosition(QTextCursor.MoveOperation.End)
-        self._open.append(_Written(leaf, self._cursor.position(), self._fresh, self._last))
+        self._open.append(_Written(leaf, self._cursor.position(), self._last))
         match leaf:
             case Paragraph():
                 self._add_paragraph(leaf)
@@ -215,7 +214,7 @@ class TextWriter:
                 self._fill(made, row, column, spans, table.alignments[column], is_head=is_head)
         self._cursor.movePosition(QTextCursor.MoveOperation.End)
         self._cursor.setBlockFormat(_thin())
-        self._fresh = True
+        self._is_empty = False
 
     def _fill(self, table: QTextTable, row: int, column: int, spans: Spans, alignment: str, *, is_head: bool) -> None:
         cell = table.cellAt(row, column)
@@ -235,12 +234,12 @@ class TextWriter:
 
     def _begin_block(self, block: QTextBlockFormat, gap: float, text: QTextCharFormat) -> None:
         block.setTopMargin(gap)
-        if self._fresh:
+        if self._is_empty and not gap:
             self._cursor.setBlockFormat(block)
             self._cursor.setBlockCharFormat(text)
-            self._fresh = False
-        else:
+        else:  # Qt gives the first block no margin
             self._cursor.insertBlock(block, text)
+        self._is_empty = False
 
     def _insert_marker(self, marker: str, look: QTextCharFormat) -> None:
         """Hangs `marker` out to the left of the text."""
@@ -281,7 +280,8 @@ class TextWriter:
         made.setCellSpacing(0)
         made.setCellPadding(self._looks.em * 0.3)
         made.setLeftMargin(self._looks.width_of(table.place.containers))
-        made.setTopMargin(self._gap(table))
+        # The thin block between two pieces is as high as a line of a table; it shall not be seen.
+        made.setTopMargin(-4 if table.continued else self._gap(table))
         return made
 
     def _gap(self, leaf: Leaf) -> float:
@@ -292,6 +292,8 @@ class TextWriter:
         after_code = self._looks.padding() if isinstance(last, Code) else 0
         if isinstance(leaf, Heading):
             return em * 1.1 + after_code
+        if isinstance(last, Rule) and isinstance(leaf, Table):
+            return em * 1.3  # Qt gives an empty block before a table no height
         is_next_item = leaf.place.marker and "-" in last.place.containers
         return em * (0.3 if is_next_item else 0.65) + after_code
 
@@ -311,21 +313,21 @@ def paint_decorations(painter: QPainter, document: QTextDocument, looks: Looks, 
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
     code: QRectF | None = None
+    bottom = exposed.top()  # of the block before
     for block, area in _blocks_in(document, exposed):
+        area.setRight(document.textWidth())
         kind = block.blockFormat().property(_CODE)
         if code is not None and kind != 2:
             _paint_code(painter, looks, code)
             code = None
         if kind:
-            left = block.blockFormat().leftMargin() - looks.padding()
-            line = QRectF(left, area.top(), document.textWidth() - left, area.height())
-            code = line if code is None else code.united(line)
-        _paint_bars(painter, looks, block, area)
+            area.setLeft(block.blockFormat().leftMargin() - looks.padding())
+            code = area if code is None else code.united(area)
         if block.blockFormat().property(_RULE):
-            left = block.blockFormat().leftMargin()
-            painter.fillRect(
-                QRectF(left, area.center().y(), document.textWidth() - left, 1), QColor(looks.colours.border)
-            )
+            area.setLeft(block.blockFormat().leftMargin())
+            painter.fillRect(QRectF(area.left(), area.center().y(), area.width(), 1), QColor(looks.colours.border))
+        _paint_bars(painter, looks, block, area.top(), area.bottom(), bottom)
+        bottom = area.bottom()
     if code is not None:
         _paint_code(painter, looks, code)
 
@@ -350,15 +352,17 @@ def _paint_code(painter: QPainter, looks: Looks, area: QRectF) -> None:
     painter.drawRoundedRect(area.adjusted(0, -padding, 0, padding), padding, padding)
 
 
-def _paint_bars(painter: QPainter, looks: Looks, block: QTextBlock, area: QRectF) -> None:
+def _paint_bars(
+    painter: QPainter, looks: Looks, block: QTextBlock, top: float, bottom: float, bottom_before: float
+) -> None:
     """Beside a quote, and beside the room above it if the quote goes on there."""
     containers = _containers(block)
     above = _containers(block.previous())
     for index, container in enumerate(containers):
         if container == ">":
             goes_on = above[: index + 1] == containers[: index + 1]
-            top = area.top() - (block.blockFormat().topMargin() if goes_on else 0)
-            bar = QRectF(looks.width_of(containers[:index]), top, max(2.0, looks.em * 0.15), area.bottom() - top)
+            start = bottom_before if goes_on else top
+            bar = QRectF(looks.width_of(containers[:index]), start, max(2.0, looks.em * 0.15), bottom - start)
             painter.fillRect(bar, QColor(looks.colours.border))
 
 

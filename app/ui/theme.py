@@ -72,7 +72,7 @@ DARK = Colours(
     on_accent="#10261a",
     selection="#31543f",
     danger="#f2998f",
-    danger_surface="#3a2523",
+    danger_surface="#332524",
 )
 
 
@@ -86,6 +86,8 @@ def apply_appearance(app: QApplication, appearance: str) -> None:
     follower = app.findChild(_Appearance)
     if not isinstance(follower, _Appearance):
         app.setStyle("Fusion")
+        # Else a widget under a style sheet takes neither font nor palette from its parent.
+        app.setAttribute(Qt.ApplicationAttribute.AA_UseStyleSheetPropagationInWidgetStyles)
         follower = _Appearance(app)
     follower.set_appearance(appearance)
 

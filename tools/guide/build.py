@@ -1,0 +1,112 @@
+"""Makes the guide from its text: `python -m tools.guide.build`. Needs PyTorch, takes less than half an hour.
+
+With `--check` a part of the questions is kept back, and the share of them that is understood is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import random
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from tools.guide import export, samples, tokenizer, train
+from tools.guide.corpus import OFF_TOPIC, Topic, load_topics
+from tools.guide.model import EPSILON, ROPE_BASE, Llama, Shape
+from tools.guide.off_topic import OffTopic
+from tools.guide.tokenizer import BOS, EOS, Tokenizer
+
+RESULT = Path(__file__).parents[2] / "resources" / "guide.gguf"
+
+_PIECES = 2400
+_DROPOUT = 0.1
+_STEPS = 1400
+_KEPT_BACK = 10  # every tenth question
+_EXPORT_INTERVAL = 200  # steps
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="keep questions back and report on them")
+    parser.add_argument("--steps", type=int, default=_STEPS)
+    parser.add_argument("--output", type=Path, default=RESULT)
+    options = parser.parse_args()
+    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
+    topics = load_topics()
+    learnt = {topic.id: _without_kept_back(topic) for topic in topics.values()} if options.check else topics
+    off_topic = OffTopic("learn" if options.check else "all")
+    words = _tokenizer(learnt, off_topic)
+    model = Llama(Shape(vocabulary=len(words)), _DROPOUT)
+    print(f"{len(topics)} topics, {len(words)} tokens, {sum(p.numel() for p in model.parameters()):,} parameters")
+
+    def after_step(step: int) -> None:
+        if (step + 1) % _EXPORT_INTERVAL == 0 or step + 1 == options.steps:
+            write(options.output, model, words)
+            if options.check:
+                report(model, words, topics)
+
+    train.train(model, samples.Sampler(learnt, off_topic, words), options.steps, after_step)
+
+
+def _without_kept_back(topic: Topic) -> Topic:
+    questions = [question for place, question in enumerate(topic.questions) if place % _KEPT_BACK != 5]
+    return dataclasses.replace(topic, questions=questions)
+
+
+def _tokenizer(topics: Mapping[str, Topic], off_topic: OffTopic) -> Tokenizer:
+    texts = samples.corpus_texts(topics, off_topic, random.Random(0))
+    return Tokenizer(samples.special_tokens(list(topics)), tokenizer.train(texts, _PIECES))
+
+
+def write(path: Path, model: Llama, words: Tokenizer) -> None:
+    """The model as it is now, as a GGUF file."""
+    shape = model.shape
+    metadata: dict[str, object] = {
+        "general.architecture": "llama",
+        "general.type": "model",
+        "general.name": "Guide",
+        "general.description": "A tiny model that knows Paddock and nothing else.",
+        "general.license": "apache-2.0",
+        "general.languages": ["en"],
+        "general.file_type": export.FILE_TYPE_Q8_0,
+        "general.quantization_version": 2,
+        "llama.context_length": shape.context,
+        "llama.embedding_length": shape.width,
+        "llama.block_count": shape.layers,
+        "llama.feed_forward_length": shape.ff,
+        "llama.attention.head_count": shape.heads,
+        "llama.attention.head_count_kv": shape.heads,
+        "llama.attention.layer_norm_rms_epsilon": EPSILON,
+        "llama.rope.dimension_count": shape.width // shape.heads,
+        "llama.rope.freq_base": ROPE_BASE,
+        "llama.vocab_size": shape.vocabulary,
+        **words.metadata(),
+        "tokenizer.chat_template": samples.CHAT_TEMPLATE,
+    }
+    tensors = {name: weight.detach().float().numpy() for name, weight in model.named_parameters()}
+    export.write_gguf(path, metadata, tensors)
+
+
+def report(model: Llama, words: Tokenizer, topics: Mapping[str, Topic]) -> None:
+    """How many of the questions that were kept back are understood."""
+    asked = [
+        (question, topic.id) for topic in topics.values() for question in topic.questions[5::_KEPT_BACK]
+    ]
+    rng, strange = random.Random(1), OffTopic("check")
+    asked += [(strange.question(rng), OFF_TOPIC) for _ in range(300)]
+    choices = {words.special_ids[samples.topic_token(topic)]: topic for topic in topics}
+    user, guide = words.special_ids[samples.USER], words.special_ids[samples.GUIDE]
+    prompts = [[BOS, user, *words.encode(question), EOS, guide] for question, _ in asked]
+    found = [choices[token] for token in train.topic_of(model, prompts, list(choices))]
+    for name, kind in (("on topic", False), ("off topic", True)):
+        right = [answer == topic for (_, topic), answer in zip(asked, found) if (topic == OFF_TOPIC) == kind]
+        print(f"understood, {name}: {sum(right)} of {len(right)} = {sum(right) / len(right):.1%}", flush=True)
+    Path("/tmp/guide_misses.txt").write_text("\n".join(f"{t:28} {a:28} {q}" for (q, t), a in zip(asked, found) if a != t))
+
+
+if __name__ == "__main__":
+    main()
