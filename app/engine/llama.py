@@ -235,6 +235,7 @@ class Model:
         self._resources = contextlib.ExitStack()
         self._cached: list[int] = []
         self._one_token = (lib.llama_token * 1)()
+        self._next = lib.llama_batch_get_one(self._one_token, 1)  # made once: it is submitted for every token
         native_log.clear()
         try:
             self._model = self._load(options, native_log, on_progress)
@@ -320,10 +321,11 @@ class Model:
         return 0
 
     def _decode(self, tokens: Sequence[int]) -> None:
-        self._submit((lib.llama_token * len(tokens))(*tokens), tokens)
+        array = (lib.llama_token * len(tokens))(*tokens)
+        self._submit(lib.llama_batch_get_one(array, len(tokens)), tokens)
 
-    def _submit(self, array: Any, tokens: Sequence[int]) -> None:
-        result = lib.llama_decode(self._context, lib.llama_batch_get_one(array, len(tokens)))
+    def _submit(self, batch: Any, tokens: Sequence[int]) -> None:
+        result = lib.llama_decode(self._context, batch)
         if result == 0:
             self._cached.extend(tokens)
             return
@@ -357,7 +359,7 @@ class Model:
     def append(self, token: int) -> None:
         """Puts one token after what was read. Raises `Interrupted`."""
         self._one_token[0] = token
-        self._submit(self._one_token, (token,))
+        self._submit(self._next, (token,))
 
     @property
     def context_used(self) -> int:

@@ -45,16 +45,17 @@ class Column(QScrollArea):
 
     def set_items(self, items: Sequence[QWidget]) -> None:
         """Shows exactly `items`. Those that were shown before and are not in it any more are deleted."""
+        new = [item for item in items if item not in self._items]
         for gone in set(self._items) - set(items):
             gone.hide()
             gone.deleteLater()
-        for item in items:
-            if item not in self._items:
-                item.setParent(self._content)
-                item.show()
-            item.raise_()  # the order for a screen reader
         self._items = list(items)
+        for item in items:
+            item.setParent(self._content)
+            item.raise_()  # the order for a screen reader
         self.lay_out()
+        for item in new:  # only now, so that none is laid out for a width it never has
+            item.show()
 
     def set_centred(self, centred: bool) -> None:
         """Whether what is shown is in the middle while there is room."""
@@ -92,7 +93,7 @@ class Column(QScrollArea):
         return next((item for item in self._items if item.geometry().bottom() >= value), None)
 
     def _place_items(self) -> None:
-        shown = [item for item in (self._top, *self._items) if not item.isHidden()]
+        shown = self._items if self._top.isHidden() else [self._top, *self._items]
         em = self.fontMetrics().height()
         room = self.viewport().width()
         width = min(room - em, self.fontMetrics().averageCharWidth() * _READABLE + 2 * em)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QAccessible, QPainter, QPaintEvent, QPalette, QResizeEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.core.conversations import Message, MessageState
@@ -51,6 +51,7 @@ class ConversationView(QWidget):
         self._unseen = 0
         self._notice: FailurePanel | None = None
         self._empty: EmptyState | None = None
+        self._grown: MessageRow | None = None  # the row whose name is longer than was told
         self._name_told = 0.0
         self._earlier = _hidden_button("show_earlier_messages", self.tr("Show earlier messages"))
         self._earlier.clicked.connect(self._on_earlier_clicked)
@@ -102,6 +103,7 @@ class ConversationView(QWidget):
         """Goes on with a reply. Cheap; painted with the next frame."""
         if row := self._reply(message_id):
             row.append_text(text)
+            self._grown = row
             self._schedule()
 
     def show_progress(self, message_id: str, text: str, fraction: float | None) -> None:
@@ -115,6 +117,7 @@ class ConversationView(QWidget):
         if row is None:
             return
         row.finish(footer, failure)
+        self._grown = None
         self._chain_tabs()
         self._schedule()
         accessibility.name_changed(row)
@@ -158,7 +161,7 @@ class ConversationView(QWidget):
         self._column.lay_out()
         self._tell_name()
         # However much there is to do, most of the time is left to the user.
-        self._timer.setInterval(max(_FRAME, round((time.perf_counter() - began) * 3000)))
+        self._timer.setInterval(max(_FRAME, round((time.perf_counter() - began) * 2000)))
 
     def _work(self, deadline: float) -> bool:
         """Writes text and makes rows, the newest first. True if there is more to do."""
@@ -179,9 +182,9 @@ class ConversationView(QWidget):
     def _tell_name(self) -> None:
         """A reply's name grows with it. Who remembers it is told from time to time."""
         now = time.perf_counter()
-        if self._rows and QAccessible.isActive() and now - self._name_told > _NAME_INTERVAL:
-            self._name_told = now
-            accessibility.name_changed(self._rows[-1])
+        if self._grown in self._rows and now - self._name_told > _NAME_INTERVAL:
+            accessibility.name_changed(self._grown)
+            self._name_told, self._grown = now, None
 
     # Rows
 

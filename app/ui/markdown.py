@@ -57,7 +57,9 @@ def blocks(source: str, first_number: int | None = None) -> list[Block]:
             number = _start(token)
             if not found and number is not None and first_number is not None:
                 number = first_number
-        elif token.level > 0 or not token.type.endswith("_list_close"):
+        elif token.level == 0 and token.type in ("ordered_list_close", "bullet_list_close"):
+            number = None
+        else:
             group.append(token)
             depth += token.nesting
             if depth == 0:

@@ -118,10 +118,9 @@ class MarkdownStream:
             self._before, self._number = _STAND_IN, None
 
     def _spring_trap(self, closed: list[Leaf]) -> None:
-        complete, newline, partial = self._open.rpartition("\n")
-        for block in self._blocks(complete if newline else partial):
+        complete, _, self._open = self._open.rpartition("\n" if "\n" in self._open else " ")
+        for block in self._blocks(complete):
             closed += self._leaves(block)
-        self._open = partial if newline else ""
         self._before, self._number, self._trap = "", None, _Trap()
 
     def _keep_from(self, line: int, number: int | None = None, before: str = "") -> None:

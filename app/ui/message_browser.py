@@ -14,9 +14,11 @@ from PySide6.QtCore import QEvent, QMimeData, QRect, QRectF, QSize, Qt, QUrl, Si
 from PySide6.QtGui import QImage, QKeyEvent, QKeySequence, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QTextEdit, QWidget
 
+from app.ui.decorations import paint_decorations
 from app.ui.leaves import Paragraph, Span
+from app.ui.looks import Looks
 from app.ui.markdown_stream import TextStream
-from app.ui.message_text import Looks, TextWriter, paint_decorations
+from app.ui.message_text import TextWriter
 from app.ui.theme import colours
 
 MOST_SHOWN = 200_000  # characters; a document takes a hundred times the memory of its text

@@ -6,7 +6,7 @@ from functools import partial
 
 from PySide6.QtCore import QEvent, QRectF, Qt, Signal
 from PySide6.QtGui import QAccessible, QColor, QEnterEvent, QFont, QGuiApplication, QPainter, QPaintEvent, QPalette
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.core.conversations import Message, MessageState
 from app.ui import accessibility, words
@@ -29,8 +29,9 @@ class MessageRow(QWidget):
 
     action_requested = Signal(str, str)  # message id, id of the action
 
-    def __init__(self, message: Message, author: str, browser: MessageBrowser) -> None:
+    def __init__(self, message: Message, author: str, spoken_author: str, browser: MessageBrowser) -> None:
         super().__init__()
+        self._spoken_author = spoken_author
         self.setObjectName("message_row")
         self.message_id = message.id
         self.browser = browser
@@ -77,7 +78,7 @@ class MessageRow(QWidget):
 
     def spoken_name(self) -> str:
         """For a screen reader: the source of the text, since its picture lacks what code and tables are marked by."""
-        raise NotImplementedError
+        return f"{self._spoken_author}: {self.browser.text()}"
 
     def tab_chain(self) -> list[QWidget]:
         """What one gets to with the tab key, in reading order."""
@@ -118,12 +119,10 @@ class UserRow(MessageRow):
     """The user's own words, as they were typed, on a tinted ground."""
 
     def __init__(self, message: Message) -> None:
-        super().__init__(message, self.tr("You"), MessageBrowser(PlainStream))
+        super().__init__(message, self.tr("You"), "You", MessageBrowser(PlainStream))
         self.top.addStretch(1)
         self.top.addWidget(self.copy_button)
-
-    def spoken_name(self) -> str:
-        return f"You: {self.browser.text()}"
+        self.copy_button.raise_()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         painter = QPainter(self)
@@ -138,13 +137,12 @@ class ReplyRow(MessageRow):
     """A formatted reply, how it comes along, and how it ended."""
 
     def __init__(self, message: Message) -> None:
-        super().__init__(message, self.tr("Assistant"), MessageBrowser(MarkdownStream))
+        super().__init__(message, self.tr("Assistant"), "Assistant", MessageBrowser(MarkdownStream))
         self._is_writing = message.state is MessageState.WRITING
         self._failure: FailurePanel | None = None
         self._regenerate = self.make_button(REGENERATE, self.tr("Regenerate"), "Regenerate")
         self._regenerate.clicked.connect(partial(self._on_action_requested, REGENERATE))
         self._line = _secondary_label("")
-        self._line.setMinimumHeight(self.copy_button.sizeHint().height())
         self._bar = QProgressBar(maximum=1000, textVisible=False)
         self._bar.setFixedHeight(max(3, self.fontMetrics().height() // 4))
         self.top.addWidget(_secondary_label(message.model), 1)
@@ -175,9 +173,6 @@ class ReplyRow(MessageRow):
         self._set_failure(failure)
         self._update_buttons()
 
-    def spoken_name(self) -> str:
-        return f"Assistant: {self.browser.text()}"
-
     def tab_chain(self) -> list[QWidget]:
         actions = self._failure.buttons if self._failure else []
         return [self.browser, *actions, self.copy_button, self._regenerate]
@@ -186,6 +181,7 @@ class ReplyRow(MessageRow):
         """The line beside the buttons: at first how far the reply is, at last how it went."""
         self._shows_progress = is_progress
         self._line.setText(text)
+        self._line.setVisible(bool(text))
         self._line.setAlignment(
             Qt.AlignmentFlag.AlignVCenter | (Qt.AlignmentFlag.AlignLeft if is_progress else Qt.AlignmentFlag.AlignRight)
         )
@@ -200,6 +196,7 @@ class ReplyRow(MessageRow):
             self._failure = FailurePanel(failure)
             self._failure.action_requested.connect(self._on_action_requested)
             self.column.insertWidget(2, self._failure)
+            self._failure.stackUnder(self.copy_button)
 
     def _update_buttons(self) -> None:
         super()._update_buttons()
@@ -216,6 +213,7 @@ class _QuietButton(QPushButton):
 
     def __init__(self, text: str, parent: QWidget) -> None:
         super().__init__(text, parent, flat=True)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._is_quiet = True
 
     def set_quiet(self, quiet: bool) -> None:

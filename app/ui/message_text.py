@@ -3,26 +3,19 @@
 Never `setHtml`, `setMarkdown` or an image format: Qt would read files, and on Windows even hand the user's password to
 a server, because a model wrote `![](//server/share/x.png)`.
 
-Markers of lists are written as text: so they can be copied and read out, and finished items never change. What a block
-format cannot say (rounded backgrounds, bars beside quotes, rules) is marked with properties of its own and painted by
-`paint_decorations`.
+Markers of lists are written as text: so they can be copied and read out, and finished items never change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import (
     QBrush,
     QColor,
     QFont,
-    QFontDatabase,
-    QFontMetricsF,
-    QPainter,
-    QPalette,
-    QTextBlock,
     QTextBlockFormat,
     QTextCharFormat,
     QTextCursor,
@@ -35,13 +28,9 @@ from PySide6.QtGui import (
     QTextTableFormat,
 )
 
-from app.ui.leaves import Code, Heading, Leaf, Paragraph, Place, Rule, Span, Spans, Table
-from app.ui.theme import colours
-
-_USER = int(QTextFormat.Property.UserProperty)
-_CONTAINERS = _USER + 1  # `Place.containers`
-_CODE = _USER + 2  # 1 for the first line of a code block, 2 for all others
-_RULE = _USER + 3
+from app.ui.decorations import CODE, CONTAINERS, FIRST_LINE, OTHER_LINE, RULE
+from app.ui.leaves import Code, Heading, Leaf, Paragraph, Place, Rule, Spans, Table
+from app.ui.looks import Looks
 
 # What Qt takes for the end of a block or a frame must not come from outside; a newline within a leaf is no such end.
 _SAFE = str.maketrans({"\n": "\u2028", "\u2029": "\u2028", "\r": None, "\ufdd0": None, "\ufdd1": None, "\ufffc": None})
@@ -53,56 +42,6 @@ _ALIGNMENTS = {
 }
 
 
-class Looks:
-    """Formats and measures for one font and one palette. Measures are in pixels."""
-
-    def __init__(self, font: QFont, palette: QPalette) -> None:
-        self.colours = colours(palette)
-        self.font = font
-        self.metrics = QFontMetricsF(font)
-        self.em = self.metrics.height()
-        self.mono = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont).families()
-        self._formats: dict[Span, QTextCharFormat] = {}
-
-    def padding(self) -> float:
-        """Inside the tinted background of code."""
-        return self.em * 0.5
-
-    def width_of(self, containers: str) -> float:
-        """How far quotes and lists push in what is in them."""
-        return self.em * (1.1 * containers.count(">") + 1.5 * containers.count("-"))
-
-    def format(self, span: Span) -> QTextCharFormat:
-        """How `span` looks, whatever its text."""
-        look = Span("", span.bold, span.italic, span.strike, span.code, span.link)
-        if look not in self._formats:
-            self._formats[look] = self._made(look)
-        return self._formats[look]
-
-    def _made(self, look: Span) -> QTextCharFormat:
-        made = QTextCharFormat()
-        if look.bold:
-            made.setFontWeight(QFont.Weight.Bold)
-        made.setFontItalic(look.italic)
-        made.setFontStrikeOut(look.strike)
-        if look.code:
-            made.setFontFamilies(self.mono)
-            made.setFontFixedPitch(True)
-            made.setBackground(QColor(self.colours.code))
-        if look.link:
-            made.setAnchor(True)
-            made.setAnchorHref(look.link)
-            made.setForeground(QColor(self.colours.accent))
-            made.setFontUnderline(True)
-        return made
-
-    def code_line(self) -> QTextCharFormat:
-        made = QTextCharFormat()
-        made.setFontFamilies(self.mono)
-        made.setFontFixedPitch(True)
-        return made
-
-
 @dataclass(frozen=True, slots=True)
 class _Written:
     """A leaf that may be taken back: where it begins, and what is before it."""
@@ -110,6 +49,8 @@ class _Written:
     leaf: Leaf
     start: int
     before: Leaf | None
+    block: QTextBlockFormat  # of the block before, or of the empty document
+    text: QTextCharFormat
 
 
 class TextWriter:
@@ -150,16 +91,19 @@ class TextWriter:
         self._cursor.setPosition(first.start)
         self._cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
         self._cursor.removeSelectedText()
+        # An empty block takes over the format of what is removed after it.
+        self._cursor.setBlockFormat(first.block)
+        self._cursor.setBlockCharFormat(first.text)
         self._last = first.before
-        if first.start == 0:
-            self._is_empty = True
-            self._cursor.setBlockFormat(_thin())
-            self._cursor.setBlockCharFormat(QTextCharFormat())
+        self._is_empty = first.before is None
         del self._open[kept:]
 
     def _add(self, leaf: Leaf) -> None:
         self._cursor.movePosition(QTextCursor.MoveOperation.End)
-        self._open.append(_Written(leaf, self._cursor.position(), self._last))
+        cursor = self._cursor
+        self._open.append(
+            _Written(leaf, cursor.position(), self._last, cursor.blockFormat(), cursor.blockCharFormat())
+        )
         match leaf:
             case Paragraph():
                 self._add_paragraph(leaf)
@@ -171,7 +115,7 @@ class TextWriter:
                 self._add_table(leaf)
             case Rule():
                 rule = self._block_format(leaf.place)
-                rule.setProperty(_RULE, True)
+                rule.setProperty(RULE, True)
                 self._begin_block(rule, self._gap(leaf), QTextCharFormat())
         self._last = leaf
 
@@ -202,7 +146,7 @@ class TextWriter:
         mono = self._looks.code_line()
         for index, line in enumerate(code.lines):
             is_first = index == 0 and not code.continued
-            block.setProperty(_CODE, 1 if is_first else 2)
+            block.setProperty(CODE, FIRST_LINE if is_first else OTHER_LINE)
             self._begin_block(block, gap + padding if is_first else 0, mono)
             self._cursor.insertText(line.translate(_SAFE), mono)
 
@@ -264,7 +208,7 @@ class TextWriter:
         block.setLineHeight(130, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
         block.setLeftMargin(self._looks.width_of(place.containers))
         if ">" in place.containers:
-            block.setProperty(_CONTAINERS, place.containers)
+            block.setProperty(CONTAINERS, place.containers)
         return block
 
     def _table_format(self, table: Table) -> QTextTableFormat:
@@ -303,68 +247,3 @@ def _thin() -> QTextBlockFormat:
     thin = QTextBlockFormat()
     thin.setLineHeight(1, QTextBlockFormat.LineHeightTypes.FixedHeight.value)
     return thin
-
-
-# Painting
-
-
-def paint_decorations(painter: QPainter, document: QTextDocument, looks: Looks, exposed: QRectF) -> None:
-    """Paints what is behind the text of `document`, as far as it is in `exposed`, in the document's coordinates."""
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(Qt.PenStyle.NoPen)
-    code: QRectF | None = None
-    bottom = exposed.top()  # of the block before
-    for block, area in _blocks_in(document, exposed):
-        area.setRight(document.textWidth())
-        kind = block.blockFormat().property(_CODE)
-        if code is not None and kind != 2:
-            _paint_code(painter, looks, code)
-            code = None
-        if kind:
-            area.setLeft(block.blockFormat().leftMargin() - looks.padding())
-            code = area if code is None else code.united(area)
-        if block.blockFormat().property(_RULE):
-            area.setLeft(block.blockFormat().leftMargin())
-            painter.fillRect(QRectF(area.left(), area.center().y(), area.width(), 1), QColor(looks.colours.border))
-        _paint_bars(painter, looks, block, area.top(), area.bottom(), bottom)
-        bottom = area.bottom()
-    if code is not None:
-        _paint_code(painter, looks, code)
-
-
-def _blocks_in(document: QTextDocument, exposed: QRectF) -> Iterator[tuple[QTextBlock, QRectF]]:
-    """The blocks in sight with their areas, and one more on either side, whose decoration may reach in."""
-    layout = document.documentLayout()
-    block = document.findBlock(layout.hitTest(QPointF(0, exposed.top()), Qt.HitTestAccuracy.FuzzyHit))
-    if block.previous().isValid():
-        block = block.previous()
-    while block.isValid():
-        area = layout.blockBoundingRect(block)
-        yield block, area
-        if area.top() > exposed.bottom():
-            return
-        block = block.next()
-
-
-def _paint_code(painter: QPainter, looks: Looks, area: QRectF) -> None:
-    padding = looks.padding()
-    painter.setBrush(QColor(looks.colours.code))
-    painter.drawRoundedRect(area.adjusted(0, -padding, 0, padding), padding, padding)
-
-
-def _paint_bars(
-    painter: QPainter, looks: Looks, block: QTextBlock, top: float, bottom: float, bottom_before: float
-) -> None:
-    """Beside a quote, and beside the room above it if the quote goes on there."""
-    containers = _containers(block)
-    above = _containers(block.previous())
-    for index, container in enumerate(containers):
-        if container == ">":
-            goes_on = above[: index + 1] == containers[: index + 1]
-            start = bottom_before if goes_on else top
-            bar = QRectF(looks.width_of(containers[:index]), start, max(2.0, looks.em * 0.15), bottom - start)
-            painter.fillRect(bar, QColor(looks.colours.border))
-
-
-def _containers(block: QTextBlock) -> str:
-    return block.blockFormat().property(_CONTAINERS) or ""

@@ -32,6 +32,7 @@ class StatusLine(QLineEdit):
         self.setText(text)
         self.setCursorPosition(0)
         self.setToolTip(tool_tip(text))
+        self.setAccessibleDescription(text)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         option = QStyleOptionFrame()
