@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import enum
 import json
+import os
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -235,7 +235,7 @@ class ConversationStore:
 
 
 def _new_id() -> str:
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
 
 
 def _branch(rows: list[Row], head: str | None) -> list[Row]:

@@ -9,8 +9,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from app.core.errors import DataFolderUnusable
 
 
@@ -23,6 +21,8 @@ class DataPaths:
     @classmethod
     def default(cls) -> DataPaths:
         """The folder of this user on this computer, such as ~/.local/share/Paddock."""
+        import platformdirs  # noqa: PLC0415 (--data-dir does without)
+
         return cls(platformdirs.user_data_path("Paddock", appauthor=False, roaming=False))
 
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-import uuid
+import os
 from collections.abc import Sequence
 
 from PySide6.QtCore import QMetaObject, QObject, Qt, QThread, Signal, Slot
@@ -74,7 +74,7 @@ class Engine(QObject):
 
     def load(self, path: str, settings: Settings, force: bool = False) -> None:
         """Loads the model at `path`; ends in `model_loaded`, `load_cancelled` or `load_failed`."""
-        self._busy_with = uuid.uuid4().hex
+        self._busy_with = os.urandom(16).hex()
         self._command_given.emit(
             protocol.LoadModel(
                 request_id=self._busy_with,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import logging.handlers
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,9 +24,7 @@ from app.core.paths import DataPaths
 from app.core.recent_models import RecentModels
 from app.core.resources import resource
 from app.core.settings import Settings, SettingsStore
-from app.core.versions import versions_text
 from app.engine.engine import Engine
-from app.engine.protocol import LoadedModel
 from app.ui import theme
 from app.ui.bug_catcher import BugCatcher
 from app.ui.chat_place import ChatPlace
@@ -51,7 +48,7 @@ from app.ui.system_prompt import SystemPrompt
 
 log = logging.getLogger(__name__)
 
-_LOG_SIZE = 1_000_000  # bytes, of each of three files
+_LOG_SIZE = 1_000_000  # bytes; a larger one is put aside at the next start, in place of the one before
 
 
 def run(file: Path | None, data_dir: Path | None, engine_command: Sequence[str] | None = None) -> int:
@@ -102,9 +99,12 @@ def _give_up(error: errors.AppError) -> int:
 
 
 def _log_to(folder: Path) -> None:
-    handler = logging.handlers.RotatingFileHandler(
-        folder / "paddock.log", maxBytes=_LOG_SIZE, backupCount=2, encoding="utf-8", delay=True
-    )
+    # Not a RotatingFileHandler: its module imports sockets and pickle, and the start would wait for them.
+    file = folder / "paddock.log"
+    with contextlib.suppress(OSError):
+        if file.stat().st_size > _LOG_SIZE:
+            file.replace(file.with_suffix(".old.log"))
+    handler = logging.FileHandler(file, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger("app").addHandler(handler)
     logging.getLogger("app").setLevel(logging.INFO)
@@ -225,7 +225,6 @@ class Application(QObject):
         self._panel.set_settings(self._settings)
         self._settings_place.set_settings(self._settings)
         self._settings_place.set_data_folder(str(self._paths.root))
-        self._settings_place.set_versions(versions_text())
         self._system_prompt.set_default(self._settings.default_system_prompt)
         qt = QApplication.instance()
         assert isinstance(qt, QApplication)

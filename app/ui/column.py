@@ -45,6 +45,7 @@ class Column(QScrollArea):
 
     def set_items(self, items: Sequence[QWidget]) -> None:
         """Shows exactly `items`. Those that were shown before and are not in it any more are deleted."""
+        place = self._place()
         new = [item for item in items if item not in self._items]
         for gone in set(self._items) - set(items):
             gone.hide()
@@ -53,7 +54,7 @@ class Column(QScrollArea):
         for item in items:
             item.setParent(self._content)
             item.raise_()  # the order for a screen reader
-        self.lay_out()
+        self._lay_out(place)
         for item in new:  # only now, so that none is laid out for a width it never has
             item.show()
 
@@ -74,23 +75,29 @@ class Column(QScrollArea):
 
     def lay_out(self) -> None:
         """Gives everything its place, at once."""
-        if self._is_moving:
-            return
+        if not self._is_moving:
+            self._lay_out(self._place())
+
+    def _place(self) -> tuple[QWidget, int] | None:
+        """The first item in sight, and where it is in sight; None if there is no item."""
+        value = self.verticalScrollBar().value()
+        seen = (item for item in self._items if item.geometry().bottom() >= value)
+        anchor = next(seen, None)
+        return (anchor, anchor.y() - value) if anchor else None
+
+    def _lay_out(self, place: tuple[QWidget, int] | None) -> None:
         self._is_moving = True
-        anchor = self._anchor()
-        distance = anchor.y() - self.verticalScrollBar().value() if anchor else 0
+        room = self.viewport().width()
         self._place_items()
+        if self.viewport().width() != room:  # the scroll bar came or went
+            self._place_items()
         bar = self.verticalScrollBar()
         if self._is_at_end:
             bar.setValue(bar.maximum())
-        elif anchor:
+        elif place and place[0] in self._items:
+            anchor, distance = place
             bar.setValue(anchor.y() - distance)
         self._is_moving = False
-
-    def _anchor(self) -> QWidget | None:
-        """The first item in sight, which shall stay where it is."""
-        value = self.verticalScrollBar().value()
-        return next((item for item in self._items if item.geometry().bottom() >= value), None)
 
     def _place_items(self) -> None:
         shown = self._items if self._top.isHidden() else [self._top, *self._items]

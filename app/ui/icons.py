@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from PySide6.QtCore import QByteArray, QEvent, QSize, Qt
 from PySide6.QtGui import QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
@@ -14,13 +16,18 @@ _SIZES = (16, 24, 32, 48, 64, 96)  # pixels; enough for large fonts and dense sc
 
 def line_icon(name: str, palette: QPalette) -> QIcon:
     """`resources/icons/NAME.svg` with `currentColor` taken from `palette`, normal and disabled."""
+    normal, disabled = (
+        palette.color(group, QPalette.ColorRole.ButtonText).name()
+        for group in (QPalette.ColorGroup.Active, QPalette.ColorGroup.Disabled)
+    )
+    return _icon(name, normal, disabled)
+
+
+@functools.lru_cache  # a change of palette reaches every button several times
+def _icon(name: str, normal: str, disabled: str) -> QIcon:
     drawing = resource(f"icons/{name}.svg").read_text("utf-8")
     icon = QIcon()
-    for mode, group in (
-        (QIcon.Mode.Normal, QPalette.ColorGroup.Active),
-        (QIcon.Mode.Disabled, QPalette.ColorGroup.Disabled),
-    ):
-        colour = palette.color(group, QPalette.ColorRole.ButtonText).name()
+    for mode, colour in ((QIcon.Mode.Normal, normal), (QIcon.Mode.Disabled, disabled)):
         renderer = QSvgRenderer(QByteArray(drawing.replace("currentColor", colour).encode()))
         for size in _SIZES:
             icon.addPixmap(_drawn(renderer, size), mode)

@@ -95,6 +95,9 @@ class MessageBrowser(QTextBrowser):
         self._next, self._written = (0, 0), 0
         space = self._looks.metrics.horizontalAdvance(" ")
         self.setTabStopDistance(space * 8)
+        caret = self.textCursor()
+        caret.setKeepPositionOnInsert(True)  # at the beginning, where one reads on from
+        self.setTextCursor(caret)
         return self._writer
 
     def _take(self) -> str:

@@ -197,6 +197,7 @@ class ReplyRow(MessageRow):
             self._failure.action_requested.connect(self._on_action_requested)
             self.column.insertWidget(2, self._failure)
             self._failure.stackUnder(self.copy_button)
+            self._failure.show()
 
     def _update_buttons(self) -> None:
         super()._update_buttons()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-
 from PySide6.QtCore import QMimeData
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
@@ -26,7 +24,8 @@ class TextBox(QPlainTextEdit):
 
 def tool_tip(text: str) -> str:
     """`text` as a tool tip. Qt guesses whether one is HTML, so this one says that it is, and escapes."""
-    return f"<p>{html.escape(text)}</p>" if text else ""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;")
+    return f"<p>{escaped}</p>" if text else ""
 
 
 def button_text(text: str) -> str:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
     QGroupBox,
@@ -20,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.core.settings import Group, Settings, names_in
+from app.core.versions import versions_text
 from app.ui.setting_editor import SettingEditor
 
 
@@ -102,9 +104,11 @@ class SettingsPlace(QScrollArea):
         self._folder.setText(path)
         self._folder.setCursorPosition(0)
 
-    def set_versions(self, text: str) -> None:
-        """Shows the versions of Paddock and what it is made of."""
-        self._versions.setText(text)
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        # Not before: finding out takes as long as building the whole place.
+        if not self._versions.text():
+            self._versions.setText(versions_text())
+        super().showEvent(event)
 
     def flush(self) -> None:
         """Emits `changed` now if there is something to tell."""

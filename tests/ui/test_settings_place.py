@@ -22,13 +22,13 @@ def test_it_shows_what_it_is_given_and_reports_none_of_it(place: SettingsPlace, 
     with qtbot.assertNotEmitted(place.changed):
         place.set_settings(Settings(default_system_prompt="Be brief.", appearance="dark"))
         place.set_data_folder("/home/me/paddock")
-        place.set_versions("Paddock <1>")
         place.flush()
     assert place.findChild(QPlainTextEdit, "default_system_prompt").toPlainText() == "Be brief."
     assert place.findChild(QComboBox, "appearance").currentText() == "Dark"
     assert place.findChild(QLineEdit, "data_folder").text() == "/home/me/paddock"
     versions = place.findChild(QLabel, "versions")
-    assert (versions.text(), versions.textFormat()) == ("Paddock <1>", Qt.TextFormat.PlainText)
+    assert versions.text().startswith("Paddock ")
+    assert versions.textFormat() == Qt.TextFormat.PlainText
 
 
 def test_the_appearance_is_reported_at_once_with_all_settings(place: SettingsPlace, qtbot: QtBot) -> None:

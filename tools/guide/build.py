@@ -93,9 +93,7 @@ def write(path: Path, model: Llama, words: Tokenizer) -> None:
 
 def report(model: Llama, words: Tokenizer, topics: Mapping[str, Topic]) -> None:
     """How many of the questions that were kept back are understood."""
-    asked = [
-        (question, topic.id) for topic in topics.values() for question in topic.questions[5::_KEPT_BACK]
-    ]
+    asked = [(question, topic.id) for topic in topics.values() for question in topic.questions[5::_KEPT_BACK]]
     rng, strange = random.Random(1), OffTopic("check")
     asked += [(strange.question(rng), OFF_TOPIC) for _ in range(300)]
     choices = {words.special_ids[samples.topic_token(topic)]: topic for topic in topics}
@@ -105,7 +103,9 @@ def report(model: Llama, words: Tokenizer, topics: Mapping[str, Topic]) -> None:
     for name, kind in (("on topic", False), ("off topic", True)):
         right = [answer == topic for (_, topic), answer in zip(asked, found) if (topic == OFF_TOPIC) == kind]
         print(f"understood, {name}: {sum(right)} of {len(right)} = {sum(right) / len(right):.1%}", flush=True)
-    Path("/tmp/guide_misses.txt").write_text("\n".join(f"{t:28} {a:28} {q}" for (q, t), a in zip(asked, found) if a != t))
+    Path("/tmp/guide_misses.txt").write_text(
+        "\n".join(f"{t:28} {a:28} {q}" for (q, t), a in zip(asked, found) if a != t)
+    )
 
 
 if __name__ == "__main__":

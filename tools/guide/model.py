@@ -42,17 +42,13 @@ class Llama(nn.Module):
                 into_stream = name.endswith(("attn_output.weight", "ffn_down.weight"))
                 nn.init.normal_(parameter, std=0.02 / (2 * shape.layers) ** 0.5 if into_stream else 0.02)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """What comes after the last layer; `logits` makes logits of it."""
+    def forward(self, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
+        """`positions` are those of the tokens, `mask` (batch, time, time) says which of them sees which."""
         stream = self.dropout(self.token_embd(tokens))
-        time = tokens.shape[1]
-        rotation = self.cosine[:time], self.sine[:time]
+        rotation = self.cosine[positions].unsqueeze(1), self.sine[positions].unsqueeze(1)
         for block in self.blk:
-            stream = block(stream, *rotation)
-        return self.output_norm(stream)
-
-    def logits(self, stream: Tensor) -> Tensor:
-        return functional.linear(stream, self.token_embd.weight)
+            stream = block(stream, *rotation, mask.unsqueeze(1))
+        return functional.linear(self.output_norm(stream), self.token_embd.weight)
 
 
 class Block(nn.Module):
@@ -73,11 +69,11 @@ class Block(nn.Module):
         self.ffn_down = nn.Linear(ff, width, bias=False)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, stream: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    def forward(self, stream: Tensor, cosine: Tensor, sine: Tensor, mask: Tensor) -> Tensor:
         normed = self.attn_norm(stream)
         query, key, value = (self._split(matrix(normed)) for matrix in (self.attn_q, self.attn_k, self.attn_v))
         mixed = functional.scaled_dot_product_attention(
-            _rotated(query, cosine, sine), _rotated(key, cosine, sine), value, is_causal=True
+            _rotated(query, cosine, sine), _rotated(key, cosine, sine), value, attn_mask=mask
         )
         stream = stream + self.dropout(self.attn_output(mixed.transpose(1, 2).flatten(2)))
         normed = self.ffn_norm(stream)

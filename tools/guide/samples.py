@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tools.guide.corpus import OFF_TOPIC, Topic, typed
@@ -23,7 +23,7 @@ CHAT_TEMPLATE = (
     "{{ message['content'] | trim + eos_token }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|guide|>' }}{% endif %}"
 )
-LONGEST = 1000  # tokens
+LONGEST = 512  # tokens of a sample
 
 _DEFAULT_SYSTEM_PROMPT = "You are a helpful, honest assistant. Answer briefly and clearly."
 _SYSTEM_PROMPTS = (
@@ -33,6 +33,7 @@ _SYSTEM_PROMPTS = (
 ).split("|")
 _FIRST_WORDING = 3.0  # how much likelier than each other one: a greedy reply is not a close call
 _OFF_TOPIC_SHARE = 0.3
+_CONVERSATION_SHARE = 0.4  # of the tokens that are learnt
 
 
 def topic_token(topic: str) -> str:
@@ -150,18 +151,21 @@ class Sampler:
         sample.add([*self._tokenizer.encode(answer), EOS], 0)
 
 
-def batches(
-    make: Callable[[random.Random], Sample], count: int, seed: int, most_tokens: int
-) -> list[list[Sample]]:
-    """`count` samples, those of a length together, at most `most_tokens` in a batch, padding counted."""
-    rng = random.Random(seed)
-    samples = sorted((make(rng) for _ in range(count)), key=lambda sample: len(sample.tokens))
-    groups: list[list[Sample]] = [[]]
-    for sample in samples:
-        if groups[-1] and (len(groups[-1]) + 1) * len(sample.tokens) > most_tokens:
-            groups.append([])
-        groups[-1].append(sample)
-    return groups
+def rows(sampler: Sampler, count: int, length: int, rng: random.Random) -> list[list[Sample]]:
+    """`count` rows of samples, at most `length` tokens each: conversations first, the rest filled up with questions."""
+    filled: list[list[Sample]] = [[] for _ in range(count)]
+    room = [length] * count
+    for make, share in ((sampler.conversation, _CONVERSATION_SHARE), (sampler.question, 1.0)):
+        refused = 0
+        while refused < 3 and sum(room) > (1 - share) * count * length:
+            sample = make(rng)
+            row = next((row for row in range(count) if room[row] >= len(sample.tokens)), None)
+            if row is None:
+                refused += 1
+            else:
+                filled[row].append(sample)
+                room[row] -= len(sample.tokens)
+    return filled
 
 
 def corpus_texts(topics: dict[str, Topic], off_topic: OffTopic, rng: random.Random) -> dict[str, int]:

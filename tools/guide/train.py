@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from tools.guide.model import Llama
-from tools.guide.samples import Sample, Sampler, batches
+from tools.guide.samples import LONGEST, Sample, Sampler, rows
 
 _SEED = 3
-_QUESTIONS, _CONVERSATIONS = 200, 22  # samples per step
-_MOST_TOKENS = 4096  # per batch; a step is a few batches
+# Every batch has the same shape: the kernels for processors are made anew for each other one.
+_BATCHES, _ROWS = 2, 8  # per step, per batch
 _RATE, _WARM_UP = 2e-3, 40  # learning rate of every step, and steps until it is reached
 _WEIGHT_DECAY = 0.1
 _LOSS_WEIGHTS = (0.1, 1.0, 1.0)  # of questions, answers, topics; each the mean over its tokens
@@ -29,12 +27,13 @@ _NORMALISER_WEIGHT = 2e-3
 def train(model: Llama, sampler: Sampler, steps: int, after_step: Callable[[int], None]) -> None:
     """`after_step(step)` may save or look at the model."""
     torch.manual_seed(_SEED)
+    rng = random.Random(_SEED)
     optimizers = _optimizers(model)
     began = time.monotonic()
     for step in range(steps):
         rate = min(1, (step + 1) / _WARM_UP) * max(0.01, 1 - step / steps)
         model.train()
-        losses = _learn(model, list(_step_batches(sampler, step)))
+        losses = _learn(model, [rows(sampler, _ROWS, LONGEST, rng) for _ in range(_BATCHES)])
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
             for group in optimizer.param_groups:
@@ -47,11 +46,6 @@ def train(model: Llama, sampler: Sampler, steps: int, after_step: Callable[[int]
         after_step(step)
 
 
-def _step_batches(sampler: Sampler, step: int) -> Iterator[list[Sample]]:
-    yield from batches(sampler.question, _QUESTIONS, 2 * step, _MOST_TOKENS)
-    yield from batches(sampler.conversation, _CONVERSATIONS, 2 * step + 1, _MOST_TOKENS)
-
-
 def _optimizers(model: Llama) -> list[torch.optim.Optimizer]:
     matrices = [weight for name, weight in model.named_parameters() if name.startswith("blk") and weight.dim() == 2]
     others = [weight for name, weight in model.named_parameters() if not (name.startswith("blk") and weight.dim() == 2)]
@@ -61,39 +55,55 @@ def _optimizers(model: Llama) -> list[torch.optim.Optimizer]:
     ]
 
 
-def _learn(model: Llama, groups: Sequence[Sequence[Sample]]) -> list[float]:
+def _learn(model: Llama, batches: Sequence[Sequence[Sequence[Sample]]]) -> list[float]:
     """Adds up the gradients of a step. Returns the loss of each kind of token."""
-    counts = [sum(sample.kinds[1:].count(kind) for group in groups for sample in group) for kind in range(3)]
+    laid_out = [_laid_out(batch) for batch in batches]
+    counts = [max(1, sum(int((batch.kinds == kind).sum()) for batch in laid_out)) for kind in range(3)]
     losses = [0.0] * 3
-    for group in groups:
-        tokens, kinds = _padded(group)
+    for batch in laid_out:
         with torch.autocast("cpu", torch.bfloat16):
-            stream = model(tokens[:, :-1])
-            counted = kinds[:, 1:] >= 0
-            logits = model.logits(stream[counted]).float()
-        normaliser = logits.logsumexp(-1)
-        loss_of_each = functional.cross_entropy(logits, tokens[:, 1:][counted], reduction="none")
+            logits = model(batch.tokens, batch.positions, batch.mask).float()
+        normalisers = logits.logsumexp(-1)
+        each = normalisers - logits.gather(2, batch.targets.unsqueeze(2)).squeeze(2)
         total = torch.zeros(())
         for kind, weight in enumerate(_LOSS_WEIGHTS):
-            of_kind = kinds[:, 1:][counted] == kind
-            loss = loss_of_each[of_kind].sum() / max(1, counts[kind])
+            of_kind = batch.kinds == kind
+            loss = each[of_kind].sum() / counts[kind]
             losses[kind] += loss.item()
             total = total + weight * loss
             if kind:
-                total = total + _NORMALISER_WEIGHT * normaliser[of_kind].square().sum() / max(1, counts[kind])
+                total = total + _NORMALISER_WEIGHT * normalisers[of_kind].square().sum() / counts[kind]
         total.backward()
     return losses
 
 
-def _padded(group: Sequence[Sample]) -> tuple[Tensor, Tensor]:
-    """Padding comes last, where no token sees it, and has kind -1."""
-    longest = max(len(sample.tokens) for sample in group)
-    tokens = torch.zeros(len(group), longest, dtype=torch.long)
-    kinds = torch.full((len(group), longest), -1)
-    for row, sample in enumerate(group):
-        tokens[row, : len(sample.tokens)] = torch.tensor(sample.tokens)
-        kinds[row, : len(sample.kinds)] = torch.tensor(sample.kinds)
-    return tokens, kinds
+class _Batch(NamedTuple):
+    """Each (row, time), but the mask, which is (row, time, time). Targets without a kind of 0 or more do not count."""
+
+    tokens: Tensor
+    targets: Tensor
+    kinds: Tensor
+    positions: Tensor
+    mask: Tensor
+
+
+def _laid_out(rows_of_samples: Sequence[Sequence[Sample]]) -> _Batch:
+    """Samples one after the other; no token sees one of another sample."""
+    shape = len(rows_of_samples), LONGEST
+    tokens, targets, positions = (torch.zeros(shape, dtype=torch.long) for _ in range(3))
+    kinds, owners = torch.full(shape, -1), torch.full(shape, -1)
+    for row, samples in enumerate(rows_of_samples):
+        start = 0
+        for owner, sample in enumerate(samples):
+            end = start + len(sample.tokens)
+            tokens[row, start:end] = torch.tensor(sample.tokens)
+            targets[row, start : end - 1] = torch.tensor(sample.tokens[1:])
+            kinds[row, start : end - 1] = torch.tensor(sample.kinds[1:])
+            positions[row, start:end] = torch.arange(len(sample.tokens))
+            owners[row, start:end] = owner
+            start = end
+    same = owners.unsqueeze(2) == owners.unsqueeze(1)
+    return _Batch(tokens, targets, kinds, positions, same.tril())
 
 
 @torch.no_grad()
@@ -101,8 +111,12 @@ def topic_of(model: Llama, prompts: Sequence[Sequence[int]], topics: Sequence[in
     """The likeliest of the topic tokens after each prompt."""
     model.eval()
     choices = torch.tensor(topics)
-    found = []
-    for prompt in prompts:
-        logits = model.logits(model(torch.tensor([list(prompt)]))[0, -1])
-        found.append(topics[int(logits[choices].argmax())])
+    found: list[int] = []
+    for start in range(0, len(prompts), 4 * _ROWS):
+        some = prompts[start : start + 4 * _ROWS]
+        batch = _laid_out([[Sample(list(prompt), [0] * len(prompt))] for prompt in some])
+        logits = model(batch.tokens[:, :96], batch.positions[:, :96], batch.mask[:, :96, :96])
+        ends = torch.tensor([len(prompt) - 1 for prompt in some])
+        best = logits[torch.arange(len(some)), ends][:, choices].argmax(-1)
+        found += [topics[place] for place in best.tolist()]
     return found
