@@ -7,6 +7,7 @@ ends, the last words are written, the database closes.
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import sys
 from collections.abc import Sequence
@@ -78,10 +79,10 @@ def run(file: Path | None, data_dir: Path | None, engine_command: Sequence[str] 
     instance.asked_to_show.connect(application.show_and_open)
     application.window.show()
     QTimer.singleShot(0, application, lambda: application.begin(file))
+    QTimer.singleShot(0, instance, instance.listen)
     exit_code = qt.exec()
     application.close()
     database.close()
-    instance.release()
     return exit_code
 
 
@@ -199,6 +200,8 @@ class Application(QObject):
         else:
             self._model_presenter.show_models()
             self.open_file(str(file.absolute()))
+        gc.freeze()  # what is there now stays: no need to look at it again and again
+        gc.enable()
 
     def close(self) -> None:
         """Ends everything. The window is gone already."""

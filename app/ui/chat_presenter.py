@@ -226,9 +226,7 @@ class ChatPresenter(QObject):
         self._view.show_progress(progress.reply_id, words.reading(progress), fraction)
 
     @Slot(str, object, object)
-    def _on_session_reply_finished(
-        self, reply_id: str, state: MessageState, stats: protocol.ReplyStats | None
-    ) -> None:
+    def _on_session_reply_finished(self, reply_id: str, state: MessageState, stats: protocol.ReplyStats | None) -> None:
         self._view.finish(reply_id, state, words.footer(dataclasses.asdict(stats)) if stats else "")
 
     @Slot(str, object)

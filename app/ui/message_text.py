@@ -101,9 +101,7 @@ class TextWriter:
     def _add(self, leaf: Leaf) -> None:
         self._cursor.movePosition(QTextCursor.MoveOperation.End)
         cursor = self._cursor
-        self._open.append(
-            _Written(leaf, cursor.position(), self._last, cursor.blockFormat(), cursor.blockCharFormat())
-        )
+        self._open.append(_Written(leaf, cursor.position(), self._last, cursor.blockFormat(), cursor.blockCharFormat()))
         match leaf:
             case Paragraph():
                 self._add_paragraph(leaf)

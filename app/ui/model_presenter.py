@@ -1,4 +1,4 @@
-"""Brings the model session and what shows it together: the picker, the library, the settings, the notice in the chat."""
+"""Brings the model session and what shows it together: picker, library, settings, and the notice in the chat."""
 
 from __future__ import annotations
 
@@ -102,7 +102,10 @@ class ModelPresenter(QObject):
                 Failure(
                     self.tr("This model brings no chat template"),
                     "",
-                    self.tr("Paddock uses a plain one. If the answers look odd, look for a file with “chat” or “instruct” in its name."),
+                    self.tr(
+                        "Paddock uses a plain one. If the answers look odd, "
+                        "look for a file with “chat” or “instruct” in its name."
+                    ),
                 )
             )
 

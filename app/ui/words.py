@@ -68,10 +68,7 @@ def finished(stats: protocol.ReplyStats) -> str:
 
 
 def reading(progress: protocol.PromptProgress) -> str:
-    words = tr("Reading the prompt: {0} of {1} tokens").format(
-        format_count(progress.done), format_count(progress.total)
-    )
-    return words
+    return tr("Reading the prompt: {0} of {1} tokens").format(format_count(progress.done), format_count(progress.total))
 
 
 def loaded(model: protocol.LoadedModel) -> str:

@@ -29,7 +29,7 @@ WINDOW = 50  # tokens around the one that is looked at
 THREADS = max(1, (os.cpu_count() or 2) - 1)  # one core is for the process that receives
 GREEDY = Sampling(temperature=0.0, repeat_penalty=1.0, reply_limit=TOKENS)
 QUESTION = (ChatMessage("user", "Tell me about the rivers."),)
-LONG_QUESTION = (ChatMessage("user", "the quiet river and the old house " * 300),)
+LONG_QUESTION = (ChatMessage("user", "the quiet river " * 250),)
 
 
 def main() -> None:

@@ -27,6 +27,8 @@ app.exec()
 """
 
 PADDOCK = """
+import gc
+gc.disable()  # as app.__main__ does
 import sys
 from pathlib import Path
 from PySide6.QtCore import QTimer

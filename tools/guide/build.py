@@ -25,7 +25,7 @@ RESULT = Path(__file__).parents[2] / "resources" / "guide.gguf"
 _PIECES = 2400
 _DROPOUT = 0.1
 _STEPS = 1400
-_KEPT_BACK = 10  # every tenth question
+_FIRST_KEPT_BACK, _KEPT_BACK = 5, 10  # every tenth question, from which on
 _EXPORT_INTERVAL = 200  # steps
 
 
@@ -40,6 +40,7 @@ def main() -> None:
     learnt = {topic.id: _without_kept_back(topic) for topic in topics.values()} if options.check else topics
     off_topic = OffTopic("learn" if options.check else "all")
     words = _tokenizer(learnt, off_topic)
+    torch.manual_seed(train.SEED)
     model = Llama(Shape(vocabulary=len(words)), _DROPOUT)
     print(f"{len(topics)} topics, {len(words)} tokens, {sum(p.numel() for p in model.parameters()):,} parameters")
 
@@ -53,7 +54,7 @@ def main() -> None:
 
 
 def _without_kept_back(topic: Topic) -> Topic:
-    questions = [question for place, question in enumerate(topic.questions) if place % _KEPT_BACK != 5]
+    questions = [question for place, question in enumerate(topic.questions) if place % _KEPT_BACK != _FIRST_KEPT_BACK]
     return dataclasses.replace(topic, questions=questions)
 
 
@@ -92,20 +93,22 @@ def write(path: Path, model: Llama, words: Tokenizer) -> None:
 
 
 def report(model: Llama, words: Tokenizer, topics: Mapping[str, Topic]) -> None:
-    """How many of the questions that were kept back are understood."""
-    asked = [(question, topic.id) for topic in topics.values() for question in topic.questions[5::_KEPT_BACK]]
+    """Prints which of the questions that were kept back are misunderstood, and how many are not."""
+    asked = [(text, topic.id) for topic in topics.values() for text in topic.questions[_FIRST_KEPT_BACK::_KEPT_BACK]]
     rng, strange = random.Random(1), OffTopic("check")
     asked += [(strange.question(rng), OFF_TOPIC) for _ in range(300)]
-    choices = {words.special_ids[samples.topic_token(topic)]: topic for topic in topics}
+    topic_of = {words.special_ids[samples.topic_token(topic)]: topic for topic in topics}
     user, guide = words.special_ids[samples.USER], words.special_ids[samples.GUIDE]
-    prompts = [[BOS, user, *words.encode(question), EOS, guide] for question, _ in asked]
-    found = [choices[token] for token in train.topic_of(model, prompts, list(choices))]
-    for name, kind in (("on topic", False), ("off topic", True)):
-        right = [answer == topic for (_, topic), answer in zip(asked, found) if (topic == OFF_TOPIC) == kind]
-        print(f"understood, {name}: {sum(right)} of {len(right)} = {sum(right) / len(right):.1%}", flush=True)
-    Path("/tmp/guide_misses.txt").write_text(
-        "\n".join(f"{t:28} {a:28} {q}" for (q, t), a in zip(asked, found) if a != t)
-    )
+    prompts = [[BOS, user, *words.encode(text), EOS, guide] for text, _ in asked]
+    found = [topic_of[token] for token in train.likeliest(model, prompts, list(topic_of))]
+    right = {"on topic": [0, 0], "off topic": [0, 0]}
+    for (text, topic), answer in zip(asked, found, strict=True):
+        count = right["off topic" if topic == OFF_TOPIC else "on topic"]
+        count[answer == topic] += 1
+        if answer != topic:
+            print(f"  {topic:28}{answer:28}{text}")
+    for name, (wrong, good) in right.items():
+        print(f"{name}: {good} of {good + wrong} understood, {good / (good + wrong):.1%}", flush=True)
 
 
 if __name__ == "__main__":

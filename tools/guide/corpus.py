@@ -59,81 +59,14 @@ def tells_facts(answer: str, facts: Sequence[Sequence[str]]) -> bool:
     return all(any(alternative.lower() in said for alternative in alternatives) for alternatives in facts)
 
 
-# How the same question is typed by others. In each row, any phrase may stand for any other.
-_SYNONYMS = [
-    ("computer", "pc", "laptop", "machine", "device"),
-    ("gpu", "graphics card", "video card", "graphic card"),
-    ("vram", "video memory", "gpu memory", "graphics memory"),
-    ("ram", "memory"),
-    ("delete", "erase", "throw away"),
-    ("chat", "conversation"),
-    ("chats", "conversations"),
-    ("answer", "reply", "response"),
-    ("answers", "replies", "responses"),
-    ("change", "adjust"),
-    ("find", "see", "look up"),
-    ("model", "llm"),
-    ("models", "llms"),
-    ("internet", "network"),
-    ("offline", "without internet", "without a network", "with no internet", "without a connection"),
-    ("folder", "directory"),
-    ("best", "right", "ideal"),
-    ("explain", "describe", "tell me about"),
-    ("meaning of", "purpose of", "point of"),
-    ("slow", "sluggish", "so slow", "very slow", "laggy"),
-    ("fast", "quick"),
-    ("faster", "quicker"),
-    ("speed up", "make faster"),
-    ("start", "begin", "launch"),
-    ("app", "program", "application", "software", "paddock"),
-    ("crash", "crashed", "died"),
-    ("save", "store", "keep"),
-    ("saved", "stored", "kept"),
-    ("where", "in which place"),
-    ("picture", "image", "photo"),
-    ("pictures", "images", "photos"),
-    ("shortcut", "hotkey", "key combination"),
-    ("big", "large", "huge"),
-    ("small", "little", "tiny"),
-    ("bigger", "larger"),
-    ("stop", "cancel", "abort", "halt"),
-    ("wrong", "incorrect", "false"),
-    ("private", "confidential"),
-    ("pick", "choose", "select", "take"),
-    ("should i", "do i", "shall i", "must i"),
-    ("how do i", "how can i", "how to", "how would i", "how does one", "how do you", "what do i do to", "how i"),
-    ("i want to", "i would like to", "i need to", "i'd like to", "help me", "want to", "trying to"),
-    ("can i", "could i", "is it possible to", "may i", "am i able to"),
-    ("can you", "could you"),
-    ("what is", "what's", "whats", "what does it mean", "define"),
-    ("what are", "what r"),
-    ("where is", "where's", "wheres", "where do i find", "where can i find"),
-    ("why is", "why's", "how come"),
-    ("does not", "doesn't", "doesnt"),
-    ("do not", "don't", "dont"),
-    ("can not", "can't", "cant", "cannot"),
-    ("i am", "i'm", "im"),
-    ("it is", "it's", "its"),
-    ("you", "u"),
-    ("are", "r"),
-    ("my", "the", "this"),
-]
-_GROUPS: dict[str, list[str]] = {}
-for _row in _SYNONYMS:
+_VARIATIONS = tomllib.loads((Path(__file__).parent / "variations.toml").read_text("utf-8"))
+SYSTEM_PROMPTS: Sequence[str] = _VARIATIONS["system_prompts"]
+_SYNONYMS: dict[str, list[str]] = {}
+for _row in _VARIATIONS["synonyms"]:
     for _phrase in _row:
-        _GROUPS.setdefault(_phrase, []).extend(other for other in _row if other != _phrase)
-_PHRASE = re.compile(r"\b(" + "|".join(map(re.escape, sorted(_GROUPS, key=len, reverse=True))) + r")\b", re.IGNORECASE)
-
-_BEFORE = (
-    "hi, {} hello, {} hey {} hey, {} hi! {} ok, {} okay {} so {} so, {} and {} also, {} sorry, {} please {} quick question: {} "
-    "question: {} can you tell me {} could you tell me {} tell me {} please explain {} i want to know {} i wonder {} "
-    "do you know {} just wondering, {} excuse me, {} um {} well, {} alright, {} hi there, {} dumb question but {} "
-    "sorry if this is obvious, {} i'm new here. {} i am new to this. {} help! {} listen, {} now {} right, {} but {}"
-).split(" {}")
-_AFTER = (
-    " please| pls| plz| thanks| thank you|, please|, thanks| exactly| here| in paddock| in this app| with paddock| now| then|"
-    " again| actually| really| anyway|, do you know| for me| on my computer| on windows| on my mac| on linux|?? |!| ...| :)"
-).split("|")
+        _SYNONYMS.setdefault(_phrase, []).extend(other for other in _row if other != _phrase)
+_LONGEST_FIRST = sorted(_SYNONYMS, key=len, reverse=True)
+_PHRASE = re.compile(r"\b(" + "|".join(map(re.escape, _LONGEST_FIRST)) + r")\b", re.IGNORECASE)
 _NEIGHBOURS = {
     key: row[max(0, place - 1) : place] + row[place + 1 : place + 2]
     for row in ("qwertyuiop", "asdfghjkl", "zxcvbnm")
@@ -166,9 +99,9 @@ def typed(question: str, rng: random.Random) -> str:
     if rng.random() < 0.15:
         text = _without_a_word(text, rng)
     if rng.random() < 0.12:
-        text = rng.choice(_BEFORE).strip() + " " + text
+        text = f"{rng.choice(_VARIATIONS['before'])} {text}"
     if rng.random() < 0.1:
-        text = text.rstrip("?!. ") + rng.choice(_AFTER)
+        text = text.rstrip("?!. ") + rng.choice(_VARIATIONS["after"])
     for _ in range(rng.choices((0, 1, 2), (0.76, 0.18, 0.06))[0]):
         text = _with_a_typo(text, rng)
     return _in_some_case(_punctuated(text, rng), rng)
@@ -176,7 +109,7 @@ def typed(question: str, rng: random.Random) -> str:
 
 def _with_synonyms(text: str, rng: random.Random) -> str:
     def replaced(match: re.Match[str]) -> str:
-        return rng.choice(_GROUPS[match[0].lower()]) if rng.random() < 0.2 else match[0]
+        return rng.choice(_SYNONYMS[match[0].lower()]) if rng.random() < 0.2 else match[0]
 
     return _PHRASE.sub(replaced, text)
 

@@ -1,4 +1,4 @@
-"""Asks the guide, in llama.cpp, what is written in `evaluation.toml`: `.venv/bin/python -m tools.guide.evaluate [FILE]`.
+"""Asks the guide, in llama.cpp, the questions of `evaluation.toml`: `python -m tools.guide.evaluate [FILE]`.
 
 Those questions were written apart from the text it learnt, in other words, and are used for nothing else. An answer is
 right if it tells the key facts of the topic. Prints a table per topic, and exits 1 if the model falls short.

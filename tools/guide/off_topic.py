@@ -1,4 +1,4 @@
-"""Questions that the guide declines: patterns and words put together, sums, and what is no language at all."""
+"""Questions that the guide declines: patterns and words put together."""
 
 from __future__ import annotations
 
@@ -12,44 +12,32 @@ from tools.guide.corpus import TOPICS
 
 _SLOT = re.compile(r"\{(\w+)\}")
 _SYLLABLES = [consonant + vowel for consonant in "bcdfghjklmnpqrstvwxyz" for vowel in "aeiou"]
-_SUMS = (
-    "what is {} {} {}|{} {} {}|how much is {} {} {}|calculate {} {} {}|{} {} {} =|solve {} {} {}|can you compute {} {} {}"
-).split("|")
-_OPERATORS = ("+", "-", "*", "/", "plus", "minus", "times", "divided by", "to the power of", "percent of", "x", "mod")
 
 
 class OffTopic:
-    """An endless supply of questions. `part` is `learn` or `check`: the two share no pattern and no word."""
+    """An endless supply of questions. `part` is `all`, or `learn` or `check`, which share nothing."""
 
     def __init__(self, part: str, path: Path = TOPICS / "off_topic.toml") -> None:
         source: Mapping[str, Mapping[str, str]] = tomllib.loads(path.read_text("utf-8"))
-        self._words = {name: _part_of(row.split("|"), part) for name, row in source["words"].items()}
+        words = {name: row.split("|") for name, row in source["words"].items()} | _made_up_words()
+        self._words = {name: _part_of(row, part) for name, row in words.items()}
         self._patterns = [_part_of(row.split("|"), part) for row in source["patterns"].values()]
-        self._others = [_part_of(row.split("|"), part) for row in source["others"].values()]
+        self._weights = [len(row) ** 0.5 for row in self._patterns]
 
     def question(self, rng: random.Random) -> str:
-        chance = rng.random()
-        if chance < 0.03:
-            return self._sum(rng)
-        if chance < 0.05:
-            return self._gibberish(rng)
-        if chance < 0.12:
-            return rng.choice(rng.choice(self._others))
-        row = rng.choices(self._patterns, [len(patterns) ** 0.5 for patterns in self._patterns])[0]
+        row = rng.choices(self._patterns, self._weights)[0]
         return _SLOT.sub(lambda slot: rng.choice(self._words[slot[1]]), rng.choice(row))
 
-    @staticmethod
-    def _sum(rng: random.Random) -> str:
-        largest = rng.choice((10, 100, 10_000))
-        return rng.choice(_SUMS).format(rng.randrange(largest), rng.choice(_OPERATORS), rng.randrange(largest))
 
-    @staticmethod
-    def _gibberish(rng: random.Random) -> str:
-        return " ".join("".join(rng.choices(_SYLLABLES, k=rng.randint(1, 5))) for _ in range(rng.randint(1, 5)))
+def _made_up_words() -> dict[str, list[str]]:
+    rng = random.Random(0)
+    numbers = [str(rng.randrange(10**digits)) for digits in (1, 2, 3, 4) for _ in range(100)]
+    gibberish = ["".join(rng.choices(_SYLLABLES, k=rng.randint(1, 5))) for _ in range(2000)]
+    return {"number": numbers, "gibberish": gibberish}
 
 
 def _part_of(items: Sequence[str], part: str) -> Sequence[str]:
-    """`check` gets every eighth, `learn` the others, `all` everything."""
+    """`check` gets every eighth, `learn` the others."""
     if part == "all":
         return items
     return [item for place, item in enumerate(items) if (place % 8 == 5) == (part == "check")]

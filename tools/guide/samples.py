@@ -12,7 +12,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tools.guide.corpus import OFF_TOPIC, Topic, typed
+from tools.guide.corpus import OFF_TOPIC, SYSTEM_PROMPTS, Topic, typed
 from tools.guide.off_topic import OffTopic
 from tools.guide.tokenizer import BOS, EOS, Tokenizer
 
@@ -26,11 +26,6 @@ CHAT_TEMPLATE = (
 LONGEST = 512  # tokens of a sample
 
 _DEFAULT_SYSTEM_PROMPT = "You are a helpful, honest assistant. Answer briefly and clearly."
-_SYSTEM_PROMPTS = (
-    "You are a helpful assistant.|Answer in German.|You are a pirate.|Be brief.|Answer in one word.|Be polite and kind.|"
-    "You are an expert programmer. Write code with comments.|Always answer in rhymes.|You are a teacher for children.|"
-    "Explain everything step by step.|You are a chef. Help with recipes.|Never use lists.|Do not talk about models."
-).split("|")
 _FIRST_WORDING = 3.0  # how much likelier than each other one: a greedy reply is not a close call
 _OFF_TOPIC_SHARE = 0.3
 _CONVERSATION_SHARE = 0.4  # of the tokens that are learnt
@@ -112,7 +107,7 @@ class Sampler:
 
     def _odd_system_prompt(self, rng: random.Random) -> str:
         if rng.random() < 0.5:
-            return " ".join(rng.sample(_SYSTEM_PROMPTS, rng.randint(1, 2)))
+            return " ".join(rng.sample(SYSTEM_PROMPTS, rng.randint(1, 2)))
         return self._off_topic.question(rng)
 
     def _next_turn(self, previous: Topic | None, rng: random.Random) -> Turn:

@@ -1,9 +1,10 @@
-"""The guide's tokenizer: trained by merging frequent pairs, applied exactly as llama.cpp applies a SentencePiece one."""
+"""The tokenizer: trained by merging frequent pairs, applied as llama.cpp applies one of SentencePiece."""
 
 from __future__ import annotations
 
 import functools
 import heapq
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,7 +29,7 @@ def train(texts: Mapping[str, int], size: int) -> list[str]:
     while len(pieces) < size:
         pairs: Counter[tuple[str, str]] = Counter()
         for word, count in words:
-            for pair in zip(word, word[1:], strict=False):
+            for pair in itertools.pairwise(word):
                 pairs[pair] += count
         best = max(pairs.items(), key=lambda item: (item[1], item[0]), default=None)
         if best is None or best[1] < 3:
@@ -124,7 +125,7 @@ class Tokenizer:
             yield from (self._first_byte + byte for byte in symbol.encode())
 
     def metadata(self) -> dict[str, object]:
-        """The vocabulary as GGUF keeps it. Of two pieces that could be made, llama.cpp makes the one of higher score."""
+        """The vocabulary as GGUF keeps it. Where two pieces could be made, llama.cpp makes the one of higher score."""
         unknown, control, byte, normal = 2, 3, 6, 1
         tokens = [*self.special, *(f"<0x{number:02X}>" for number in range(256)), *self.pieces]
         return {

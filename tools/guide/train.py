@@ -13,12 +13,13 @@ from torch import Tensor
 from tools.guide.model import Llama
 from tools.guide.samples import LONGEST, Sample, Sampler, rows
 
-_SEED = 3
+SEED = 3
 # Every batch has the same shape: the kernels for processors are made anew for each other one.
 _BATCHES, _ROWS = 2, 8  # per step, per batch
 _RATE, _WARM_UP = 2e-3, 40  # learning rate of every step, and steps until it is reached
 _WEIGHT_DECAY = 0.1
-_LOSS_WEIGHTS = (0.1, 1.0, 1.0)  # of questions, answers, topics; each the mean over its tokens
+_KINDS = ("question", "answer", "topic")
+_LOSS_WEIGHTS = (0.1, 1.0, 1.0)  # each times the mean over the tokens of its kind
 # Keeps the log of the normaliser near 0, so that a token that is certain has a logit near 0, which the repeat penalty
 # of llama.cpp, a factor, does not change.
 _NORMALISER_WEIGHT = 2e-3
@@ -26,8 +27,7 @@ _NORMALISER_WEIGHT = 2e-3
 
 def train(model: Llama, sampler: Sampler, steps: int, after_step: Callable[[int], None]) -> None:
     """`after_step(step)` may save or look at the model."""
-    torch.manual_seed(_SEED)
-    rng = random.Random(_SEED)
+    rng = random.Random(SEED)
     optimizers = _optimizers(model)
     began = time.monotonic()
     for step in range(steps):
@@ -41,7 +41,7 @@ def train(model: Llama, sampler: Sampler, steps: int, after_step: Callable[[int]
             optimizer.step()
             optimizer.zero_grad()
         if step % 20 == 0:
-            said = "  ".join(f"{name} {loss:.3f}" for name, loss in zip(("question", "answer", "topic"), losses))
+            said = "  ".join(f"{name} {loss:.3f}" for name, loss in zip(_KINDS, losses, strict=True))
             print(f"step {step:5d}  {time.monotonic() - began:6.0f} s  {said}", flush=True)
         after_step(step)
 
@@ -58,8 +58,8 @@ def _optimizers(model: Llama) -> list[torch.optim.Optimizer]:
 def _learn(model: Llama, batches: Sequence[Sequence[Sequence[Sample]]]) -> list[float]:
     """Adds up the gradients of a step. Returns the loss of each kind of token."""
     laid_out = [_laid_out(batch) for batch in batches]
-    counts = [max(1, sum(int((batch.kinds == kind).sum()) for batch in laid_out)) for kind in range(3)]
-    losses = [0.0] * 3
+    counts = [max(1, sum(int((batch.kinds == kind).sum()) for batch in laid_out)) for kind in range(len(_KINDS))]
+    losses = [0.0] * len(_KINDS)
     for batch in laid_out:
         with torch.autocast("cpu", torch.bfloat16):
             logits = model(batch.tokens, batch.positions, batch.mask).float()
@@ -90,7 +90,7 @@ class _Batch(NamedTuple):
 def _laid_out(rows_of_samples: Sequence[Sequence[Sample]]) -> _Batch:
     """Samples one after the other; no token sees one of another sample."""
     shape = len(rows_of_samples), LONGEST
-    tokens, targets, positions = (torch.zeros(shape, dtype=torch.long) for _ in range(3))
+    tokens, targets, positions = (torch.zeros(shape, dtype=torch.long) for _ in range(len(_KINDS)))
     kinds, owners = torch.full(shape, -1), torch.full(shape, -1)
     for row, samples in enumerate(rows_of_samples):
         start = 0
@@ -107,16 +107,15 @@ def _laid_out(rows_of_samples: Sequence[Sequence[Sample]]) -> _Batch:
 
 
 @torch.no_grad()
-def topic_of(model: Llama, prompts: Sequence[Sequence[int]], topics: Sequence[int]) -> list[int]:
-    """The likeliest of the topic tokens after each prompt."""
+def likeliest(model: Llama, prompts: Sequence[Sequence[int]], choices: Sequence[int]) -> list[int]:
+    """For each prompt, which of the tokens is the likeliest to come next."""
     model.eval()
-    choices = torch.tensor(topics)
     found: list[int] = []
     for start in range(0, len(prompts), 4 * _ROWS):
         some = prompts[start : start + 4 * _ROWS]
         batch = _laid_out([[Sample(list(prompt), [0] * len(prompt))] for prompt in some])
         logits = model(batch.tokens[:, :96], batch.positions[:, :96], batch.mask[:, :96, :96])
         ends = torch.tensor([len(prompt) - 1 for prompt in some])
-        best = logits[torch.arange(len(some)), ends][:, choices].argmax(-1)
-        found += [topics[place] for place in best.tolist()]
+        best = logits[torch.arange(len(some)), ends][:, list(choices)].argmax(-1)
+        found += [choices[place] for place in best.tolist()]
     return found
