@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--self-test",
         action="store_true",
-        help="load the model without a window, generate a few tokens, print one JSON object and exit",
+        help="load the model, or the guide, without a window, generate a few tokens, print one JSON object and exit",
     )
     parser.add_argument("--version", action="store_true", help="print the versions of Paddock and its parts")
     return parser

@@ -9,6 +9,7 @@ from typing import Any
 from PySide6.QtCore import QCoreApplication, QObject, QTimer, Slot
 
 from app.core import errors
+from app.core.guide import guide_path
 from app.core.settings import Settings
 from app.engine import protocol
 from app.engine.engine import Engine
@@ -47,11 +48,8 @@ class _SelfTest(QObject):
         self._clock.timeout.connect(self._on_clock_timeout)
 
     def begin(self, model: Path | None) -> None:
-        if model is None:
-            self._end(error="No model was named: paddock --self-test FILE.gguf")
-            return
         self._clock.start()
-        self.engine.load(str(model), Settings())
+        self.engine.load(str(model or guide_path()), Settings())
 
     def _end(self, **values: Any) -> None:
         self.result |= values

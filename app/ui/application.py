@@ -130,6 +130,7 @@ class Application(QObject):
             self.chat,
             store,
             self.settings,
+            lambda: bool(recent.all()),
             self._conversations,
             self._view,
             self._composer,
@@ -172,6 +173,7 @@ class Application(QObject):
         window.undo_delete_requested.connect(self._on_window_undo_delete_requested)
         window.closing.connect(self._on_window_closing)
         chat.open_file_requested.connect(window.choose_model_file)
+        chat.library_requested.connect(self._on_chat_library_requested)
         chat.load_anyway_requested.connect(self._on_chat_load_anyway_requested)
         chat.conversation_deleted.connect(self._on_chat_conversation_deleted)
         chat.storage_failed.connect(self._on_chat_storage_failed)
@@ -269,6 +271,10 @@ class Application(QObject):
         if self._deleted:
             conversation_id, self._deleted = self._deleted, ""
             self._chat_presenter.undo_delete(conversation_id)
+
+    @Slot()
+    def _on_chat_library_requested(self) -> None:
+        self.window.show_place("library")
 
     @Slot()
     def _on_chat_load_anyway_requested(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from app.core import errors
+from app.core import errors, guide
 from app.core.conversations import Conversation, ConversationStore, Message, MessageState
 from app.core.settings import Settings
 from app.engine import protocol
@@ -15,7 +15,7 @@ from app.ui import words
 from app.ui.chat_session import ChatSession
 from app.ui.composer import Composer
 from app.ui.conversation_list import ConversationList
-from app.ui.conversation_view import ConversationView, Failure
+from app.ui.conversation_view import SUGGESTION, ConversationView, Failure
 from app.ui.messages import failure_words
 from app.ui.system_prompt import SystemPrompt
 
@@ -23,6 +23,7 @@ _DRAFT_INTERVAL = 400  # milliseconds after the last key
 
 TRY_AGAIN = "try_again"
 OPEN_FILE = "open_file"
+OPEN_LIBRARY = "open_library"
 LOAD_ANYWAY = "load_anyway"
 
 
@@ -30,6 +31,7 @@ class ChatPresenter(QObject):
     """Owns no widget and no data; knows who has to hear of what."""
 
     open_file_requested = Signal()
+    library_requested = Signal()
     load_anyway_requested = Signal()
     conversation_deleted = Signal(str, str)  # id, title: to offer the undo
     storage_failed = Signal(object)  # StorageError
@@ -39,6 +41,7 @@ class ChatPresenter(QObject):
         session: ChatSession,
         store: ConversationStore,
         settings: Callable[[], Settings],
+        has_real_models: Callable[[], bool],
         conversations: ConversationList,
         view: ConversationView,
         composer: Composer,
@@ -49,6 +52,7 @@ class ChatPresenter(QObject):
         self._session = session
         self._store = store
         self._settings = settings
+        self._has_real_models = has_real_models
         self._list = conversations
         self._view = view
         self._composer = composer
@@ -70,6 +74,7 @@ class ChatPresenter(QObject):
         self._view.try_again_requested.connect(self._session.answer_again)
         self._view.regenerate_requested.connect(self._session.answer_again)
         self._view.action_requested.connect(self._on_view_action_requested)
+        self._view.suggestion_requested.connect(self._on_composer_send_requested)
 
     def _listen_to_session(self) -> None:
         self._session.opened.connect(self._on_session_opened)
@@ -184,6 +189,8 @@ class ChatPresenter(QObject):
             self._session.answer_again(reply_id)
         elif action == OPEN_FILE:
             self.open_file_requested.emit()
+        elif action == OPEN_LIBRARY:
+            self.library_requested.emit()
         elif action == LOAD_ANYWAY:
             self.load_anyway_requested.emit()
 
@@ -199,11 +206,18 @@ class ChatPresenter(QObject):
         self._show_composer_state()
 
     def _show_empty_state(self) -> None:
-        self._view.show_empty_state(
-            self.tr("Private chat, on this computer"),
-            self.tr("Choose a model, then write a message below. Nothing you write leaves this machine."),
-            ((OPEN_FILE, self.tr("Open model file")),),
-        )
+        """An invitation: for a new user to ask the guide, for others to write."""
+        if self._has_real_models():
+            text = self.tr("Write a message below. Nothing you write leaves this machine.")
+            actions = [(OPEN_FILE, self.tr("Open model file"))]
+        else:
+            text = self.tr(
+                "Nothing you write leaves this machine. A small guide that knows Paddock is ready for your questions; "
+                "models that know the world are opened from the Library."
+            )
+            actions = [(SUGGESTION, self.tr(question)) for question in guide.QUESTIONS]
+            actions.append((OPEN_LIBRARY, self.tr("Go to the Library")))
+        self._view.show_empty_state(self.tr("Private chat, on this computer"), text, tuple(actions))
 
     @Slot(object)
     def _on_session_messages_added(self, messages: Sequence[Message]) -> None:

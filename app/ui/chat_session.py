@@ -18,12 +18,16 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.core import errors
 from app.core.conversations import Conversation, ConversationStore, Message, MessageState
+from app.core.guide import is_guide
 from app.core.settings import Settings
 from app.engine import protocol
 from app.engine.engine import Engine, EngineState
 from app.ui.model_session import ModelSession
 
 _SAVE_INTERVAL = 250  # milliseconds; half of what may be lost at most
+
+# The guide knows one answer to a question: the likeliest.
+_GUIDE_SAMPLING = protocol.Sampling(temperature=0.0, repeat_penalty=1.0, reply_limit=300)
 
 _STATES = {
     "end": MessageState.COMPLETE,
@@ -194,7 +198,10 @@ class ChatSession(QObject):
     def _generate(self, writing: _Writing) -> None:
         writing.waits_for_model = False
         conversation = self._store.conversation(writing.reply.conversation_id)
-        messages = [protocol.ChatMessage("system", conversation.system_prompt)] if conversation.system_prompt else []
+        with_guide = self._engine.model is not None and is_guide(self._engine.model.path)
+        messages = []
+        if conversation.system_prompt and not with_guide:  # the guide cannot be told to be somebody else
+            messages.append(protocol.ChatMessage("system", conversation.system_prompt))
         writing.positions.clear()
         for position, message in enumerate(self._store.messages(conversation.id)):
             if message.id == writing.reply.id:
@@ -202,7 +209,8 @@ class ChatSession(QObject):
             if message.text:
                 writing.positions.append(position)
                 messages.append(protocol.ChatMessage("user" if message.role == "user" else "assistant", message.text))
-        self._engine.generate(writing.reply.id, messages, _sampling(self._settings()))
+        sampling = _GUIDE_SAMPLING if with_guide else _sampling(self._settings())
+        self._engine.generate(writing.reply.id, messages, sampling)
         self._save_timer.start()
 
     def _save(self) -> None:

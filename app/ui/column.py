@@ -39,17 +39,18 @@ class Column(QScrollArea):
         self._content.setAutoFillBackground(False)
         self.verticalScrollBar().valueChanged.connect(self._on_scroll_bar_value_changed)
 
-    @property
-    def is_at_end(self) -> bool:
-        return self._is_at_end
+    def set_items(self, items: Sequence[QWidget], *, with_top: bool, centred: bool) -> None:
+        """Shows exactly `items`, and what is on top if `with_top`; `centred` in the middle while there is room.
 
-    def set_items(self, items: Sequence[QWidget]) -> None:
-        """Shows exactly `items`. Those that were shown before and are not in it any more are deleted."""
+        Items that were shown before and are not any more are deleted.
+        """
         place = self._place()
         new = [item for item in items if item not in self._items]
         for gone in set(self._items) - set(items):
             gone.hide()
             gone.deleteLater()
+        self._top.setVisible(with_top)
+        self._is_centred = centred
         self._items = list(items)
         for item in items:
             item.setParent(self._content)
@@ -57,11 +58,6 @@ class Column(QScrollArea):
         self._lay_out(place)
         for item in new:  # only now, so that none is laid out for a width it never has
             item.show()
-
-    def set_centred(self, centred: bool) -> None:
-        """Whether what is shown is in the middle while there is room."""
-        self._is_centred = centred
-        self.lay_out()
 
     def go_to_end(self) -> None:
         """Scrolls to the end, to stay there."""
@@ -87,10 +83,7 @@ class Column(QScrollArea):
 
     def _lay_out(self, place: tuple[QWidget, int] | None) -> None:
         self._is_moving = True
-        room = self.viewport().width()
         self._place_items()
-        if self.viewport().width() != room:  # the scroll bar came or went
-            self._place_items()
         bar = self.verticalScrollBar()
         if self._is_at_end:
             bar.setValue(bar.maximum())

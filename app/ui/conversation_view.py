@@ -216,9 +216,8 @@ class ConversationView(QWidget):
         for index, row in enumerate(self._rows, start=first):
             row.set_seen(index >= self._unseen)
             row.set_last(index == len(self._messages) - 1)
-        self._earlier.setVisible(self._rows_wanted < len(self._messages))
-        self._column.set_centred(self._empty is not None)
-        self._column.set_items(items)
+        has_earlier = self._rows_wanted < len(self._messages)
+        self._column.set_items(items, with_top=has_earlier, centred=self._empty is not None)
         self._chain_tabs()
 
     def _chain_tabs(self) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QMimeData, QRect, QRectF, QSize, Qt, QUrl, Signal, Slot
-from PySide6.QtGui import QImage, QKeyEvent, QKeySequence, QPainter, QPaintEvent, QWheelEvent
+from PySide6.QtGui import QImage, QKeyEvent, QKeySequence, QPainter, QPaintEvent, QTextCursor, QWheelEvent
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QTextEdit, QWidget
 
 from app.ui.decorations import paint_decorations
@@ -77,6 +77,8 @@ class MessageBrowser(QTextBrowser):
 
     def work(self, deadline: float) -> None:
         """Shows some more, until `time.perf_counter()` is `deadline`, or all is shown."""
+        caret = self.textCursor()
+        selected = (caret.anchor(), caret.position())
         writer = self._writer or self._begin()
         while piece := self._take():
             writer.write(*self._stream.advance(piece))
@@ -85,7 +87,18 @@ class MessageBrowser(QTextBrowser):
                 writer.write([Paragraph((Span(note, italic=True),))], [])
             if time.perf_counter() > deadline:
                 break
+        self._select(*selected)
         self.updateGeometry()
+
+    def _select(self, anchor: int, position: int) -> None:
+        """Puts the caret back where it was: what is written at it would move it, or its anchor alone."""
+        caret = self.textCursor()
+        if (caret.anchor(), caret.position()) == (anchor, position):
+            return
+        last = self.document().characterCount() - 1
+        caret.setPosition(min(anchor, last))
+        caret.setPosition(min(position, last), QTextCursor.MoveMode.KeepAnchor)
+        self.setTextCursor(caret)
 
     def _begin(self) -> TextWriter:
         self.document().clear()
@@ -95,9 +108,6 @@ class MessageBrowser(QTextBrowser):
         self._next, self._written = (0, 0), 0
         space = self._looks.metrics.horizontalAdvance(" ")
         self.setTabStopDistance(space * 8)
-        caret = self.textCursor()
-        caret.setKeepPositionOnInsert(True)  # at the beginning, where one reads on from
-        self.setTextCursor(caret)
         return self._writer
 
     def _take(self) -> str:

@@ -15,9 +15,10 @@ from app.ui.plain_text import button_text, tool_tip
 
 
 class ModelPicker(QWidget):
-    """Shows model, quant and state. Its menu offers the models used before, another file, and to unload."""
+    """Shows model, quant and state. Its menu offers the models used before, the guide, another file, and to unload."""
 
     model_requested = Signal(str)  # path
+    guide_requested = Signal()
     open_requested = Signal()
     unload_requested = Signal()
     cancel_requested = Signal()
@@ -26,6 +27,9 @@ class ModelPicker(QWidget):
         super().__init__(parent)
         self.setObjectName("model_picker")
         self._recent: list[tuple[QAction, Path]] = []
+        self._guide_action = QAction(self.tr("Guide: knows Paddock and nothing else"), self)
+        self._guide_action.setObjectName("guide")
+        self._guide_action.triggered.connect(self.guide_requested)
         self._open_action = QAction(self.tr("Open model file…"), self)
         self._open_action.triggered.connect(self.open_requested)
         self._unload_action = QAction(self.tr("Unload model"), self)
@@ -66,6 +70,8 @@ class ModelPicker(QWidget):
         self._menu.clear()
         self._recent = [(self._recent_action(model), Path(model.path)) for model in models]
         self._menu.addActions([action for action, _ in self._recent])
+        self._menu.addSeparator()
+        self._menu.addAction(self._guide_action)
         self._menu.addSeparator()
         self._menu.addActions([self._open_action, self._unload_action])
 

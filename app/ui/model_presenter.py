@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.core import errors
+from app.core.guide import guide_path
 from app.core.recent_models import RecentModels
 from app.engine.protocol import LoadedModel
 from app.ui.chat_presenter import failure_of
@@ -41,6 +42,7 @@ class ModelPresenter(QObject):
         self._settings = settings
         self._view = view
         picker.model_requested.connect(self._on_model_requested)
+        picker.guide_requested.connect(self._on_picker_guide_requested)
         picker.open_requested.connect(self.open_file_requested)
         picker.unload_requested.connect(session.unload)
         picker.cancel_requested.connect(session.cancel)
@@ -79,6 +81,10 @@ class ModelPresenter(QObject):
     def _on_model_requested(self, path: str) -> None:
         self.used.emit()
         self._session.open(path)
+
+    @Slot()
+    def _on_picker_guide_requested(self) -> None:
+        self._on_model_requested(str(guide_path()))
 
     @Slot(str)
     def _on_library_forget_requested(self, path: str) -> None:

@@ -13,11 +13,16 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from app.core import errors
+from app.core import errors, guide
+from app.core.guide import guide_path, is_guide
 from app.core.recent_models import RecentModels
 from app.core.settings import Settings
 from app.engine.engine import Engine, EngineState
 from app.engine.protocol import LoadedModel
+
+
+# Its replies are the same on every machine, so it is given nothing that differs.
+_GUIDE_SETTINGS = Settings(gpu_layers=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +104,15 @@ class ModelSession(QObject):
         self._engine.unload()
 
     def open_last(self) -> str:
-        """Loads the model used last, if it is there and did not end the engine. Returns its path if it was not."""
+        """Loads the model used last, or the guide if none ever was. Returns the path of one that is held back.
+
+        A model is held back that ended the engine the last time.
+        """
         last = self._recent.last()
-        if last is None or not Path(last.path).is_file():
+        if last is None:
+            self.open(str(guide_path()))
+            return ""
+        if not Path(last.path).is_file():
             return ""
         if not self._recent.may_load_by_itself(last.path):
             self._path = last.path
@@ -115,10 +126,10 @@ class ModelSession(QObject):
 
     def _load(self, wish: _Wish) -> None:
         self._loading = wish
-        self._in_force = self._settings()
+        self._in_force = _GUIDE_SETTINGS if is_guide(wish.path) else self._settings()
         self._recent.loading_began(wish.path)
         self._engine.load(wish.path, self._in_force, wish.force)
-        self.loading_began.emit(Path(wish.path).name)
+        self.loading_began.emit(_name(wish.path))
 
     def _end_loading(self) -> str:
         wish, self._loading = self._loading, None
@@ -135,13 +146,14 @@ class ModelSession(QObject):
     @Slot(float)
     def _on_engine_load_progressed(self, fraction: float) -> None:
         if self._loading is not None:
-            self.progressed.emit(Path(self._loading.path).name, fraction)
+            self.progressed.emit(_name(self._loading.path), fraction)
 
     @Slot(object)
     def _on_engine_model_loaded(self, model: LoadedModel) -> None:
         self._end_loading()
-        self._recent.remember(model.path, model.name, model.quant, model.file_size)
-        self.models_changed.emit()
+        if not is_guide(model.path):
+            self._recent.remember(model.path, model.name, model.quant, model.file_size)
+            self.models_changed.emit()
         self.loaded.emit(model)
         self._go_on()
 
@@ -183,3 +195,8 @@ class ModelSession(QObject):
     def _note_death(self, error: errors.AppError) -> None:
         if isinstance(error, errors.EngineError) and self._engine.model is None:
             self._recent.engine_died_with(self._path)
+
+
+def _name(path: str) -> str:
+    """What a model is called while only its file is known."""
+    return guide.NAME if is_guide(path) else Path(path).name

@@ -24,7 +24,7 @@ class TextBox(QPlainTextEdit):
 
 def tool_tip(text: str) -> str:
     """`text` as a tool tip. Qt guesses whether one is HTML, so this one says that it is, and escapes."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;")
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return f"<p>{escaped}</p>" if text else ""
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QPoint, QPointF, QSize, Qt, QUrl
-from PySide6.QtGui import QClipboard, QGuiApplication, QImage, QTextCursor, QWheelEvent
+from PySide6.QtCore import QPoint, QPointF, QSize, Qt, QUrl
+from PySide6.QtGui import QClipboard, QGuiApplication, QImage, QTextCursor
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QPushButton, QScrollArea, QScrollBar, QWidget
 from pytestqt.qtbot import QtBot
@@ -440,11 +440,11 @@ def test_only_the_newest_messages_have_rows_until_earlier_ones_are_asked_for(
 
     scroll_bar(view).setValue(0)
     first = rows(view)[0]
-    place = first.mapTo(view, QPoint(0, 0))
+    place = first.mapTo(view, QPoint(0, 0)).y()
     button(view, "show_earlier_messages").click()
     settle(view, qtbot, 100)
 
-    assert first.mapTo(view, QPoint(0, 0)) == place
+    assert first.mapTo(view, QPoint(0, 0)).y() == place
     assert [row.browser.toPlainText() for row in rows(view)] == [f"text {number}" for number in range(100)]
     assert not has_button(view, "show_earlier_messages")
 
@@ -454,21 +454,12 @@ def test_the_wheel_scrolls_the_conversation_and_not_a_message(
 ) -> None:
     show(*conversation(40))
     before = scroll_bar(view).value()
-    last = browser(view).viewport()
+    text = browser(view)
 
-    wheel_up(last)
+    QTest.wheelEvent(view.windowHandle(), QPointF(text.mapTo(view, text.rect().center())), QPoint(0, 240))
 
     assert scroll_bar(view).value() < before
     assert has_button(view, "jump_to_the_newest")
-
-
-def wheel_up(widget: QWidget) -> None:
-    centre = QPointF(widget.rect().center())
-    event = QWheelEvent(
-        *(centre, QPointF(widget.mapToGlobal(centre)), QPoint(), QPoint(0, 240)),
-        *(Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False),
-    )
-    QCoreApplication.sendEvent(widget, event)
 
 
 def test_the_caret_is_kept_in_sight(view: ConversationView, show: Callable[..., None]) -> None:

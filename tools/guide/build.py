@@ -24,9 +24,9 @@ RESULT = Path(__file__).parents[2] / "resources" / "guide.gguf"
 
 _PIECES = 2400
 _DROPOUT = 0.1
-_STEPS = 1400
+_STEPS = 1100
 _FIRST_KEPT_BACK, _KEPT_BACK = 5, 10  # every tenth question, from which on
-_EXPORT_INTERVAL = 200  # steps
+_EXPORT_INTERVAL = 100  # steps
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ right if it tells the key facts of the topic. Prints a table per topic, and exit
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 import tomllib
 from collections import defaultdict
@@ -59,12 +60,18 @@ class Guide:
         return "".join(self.model.write(sampling, _LIMIT))
 
 
+@functools.cache
+def _native_log() -> llama.NativeLog:
+    """Of the whole process: llama.cpp may have something to say as long as it is there."""
+    llama.start_backends()
+    return llama.NativeLog()
+
+
 @contextmanager
 def loaded(path: Path = RESULT) -> Iterator[Guide]:
-    llama.start_backends()
     header = gguf.check_file(path)
     options = llama.LoadOptions(path, context_length=1024, threads=2, gpu_layers=0)
-    with llama.Model(options, llama.Flag(), llama.NativeLog(), lambda _fraction: None) as model:
+    with llama.Model(options, llama.Flag(), _native_log(), lambda _fraction: None) as model:
         yield Guide(model, Prompter(choose_template(header.chat_template), model.vocabulary, model.context_length))
 
 

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.ui.theme import DARK, LIGHT, Colours, apply_appearance, colours
+
+TEXTS_AND_GROUNDS = [
+    (text, ground)
+    for text in ("text", "secondary", "accent", "danger")
+    for ground in ("window", "surface", "bubble", "code", "danger_surface")
+] + [("on_accent", "accent"), ("text", "selection"), ("text", "hover")]
+
+
+@pytest.fixture
+def app(qapp: QApplication) -> Iterator[QApplication]:
+    """The application, which afterwards looks as it did."""
+    style, palette = qapp.style().objectName(), qapp.palette()
+    yield qapp
+    qapp.setStyleSheet("")
+    qapp.setPalette(palette)
+    qapp.setStyle(style)
+
+
+def contrast(one: str, other: str) -> float:
+    """As WCAG 2 counts it."""
+    lighter, darker = sorted((luminance(QColor(one)), luminance(QColor(other))), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: QColor) -> float:
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in (colour.redF(), colour.greenF(), colour.blueF())
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("look", [LIGHT, DARK], ids=["light", "dark"])
+@pytest.mark.parametrize(("text", "ground"), TEXTS_AND_GROUNDS)
+def test_every_text_can_be_read_on_every_ground(look: Colours, text: str, ground: str) -> None:
+    assert contrast(getattr(look, text), getattr(look, ground)) >= 4.5
+
+
+@pytest.mark.parametrize(("appearance", "look"), [("light", LIGHT), ("dark", DARK)])
+def test_an_appearance_is_a_palette(app: QApplication, appearance: str, look: Colours) -> None:
+    apply_appearance(app, appearance)
+
+    assert colours(app.palette()) is look
+    assert app.palette().color(QPalette.ColorRole.Text) == QColor(look.text)
+    assert look.accent in app.styleSheet()
+
+
+def test_the_system_decides_if_it_is_asked_to(app: QApplication, qtbot: QtBot) -> None:
+    apply_appearance(app, "dark")
+    apply_appearance(app, "system")
+
+    # A bare X server and the offscreen platform know no scheme, which means a light one.
+    assert colours(app.palette()) is LIGHT
+
+
+def test_inactive_windows_show_a_selection_as_active_ones_do(app: QApplication) -> None:
+    apply_appearance(app, "light")
+
+    for role in (QPalette.ColorRole.Highlight, QPalette.ColorRole.HighlightedText):
+        active = app.palette().color(QPalette.ColorGroup.Active, role)
+        assert app.palette().color(QPalette.ColorGroup.Inactive, role) == active
+
+
+def test_disabled_texts_differ(app: QApplication) -> None:
+    apply_appearance(app, "dark")
+    palette = app.palette()
+
+    role = QPalette.ColorRole.ButtonText
+    assert palette.color(QPalette.ColorGroup.Disabled, role) != palette.color(QPalette.ColorGroup.Active, role)
