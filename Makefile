@@ -4,10 +4,11 @@
 #   CMAKE_ARGS="-DGGML_CUDA=on" make run                  llama.cpp for an NVIDIA card (needs the CUDA toolkit)
 
 PYTHON := .venv/bin/python
+PYTHON_WITH_TORCH := uv run --no-project --python 3.11 --with torch==2.13.0 --with numpy python
 READY_TO_RUN := .venv/ready-to-run
 READY_TO_TEST := .venv/ready-to-test
 
-.PHONY: help run test lint bench screenshots check-templates
+.PHONY: help run test lint bench screenshots check-templates guide
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +29,10 @@ bench: $(READY_TO_TEST)  ## measure speed
 
 screenshots: $(READY_TO_TEST)  ## take the screenshots in resources/screenshots
 	@$(PYTHON) tools/screenshots.py $(ARGS)
+
+guide: $(READY_TO_RUN)  ## train the model that comes with Paddock anew (PyTorch, half an hour)
+	@$(PYTHON_WITH_TORCH) -m tools.guide.build
+	@$(PYTHON) -m tools.guide.evaluate
 
 check-templates: $(READY_TO_RUN)  ## render every chat template that llama.cpp ships
 	@$(PYTHON) tools/check_templates.py $(ARGS)

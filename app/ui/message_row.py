@@ -143,17 +143,30 @@ class ReplyRow(MessageRow):
         self._regenerate = self.make_button(REGENERATE, self.tr("Regenerate"), "Regenerate")
         self._regenerate.clicked.connect(partial(self._on_action_requested, REGENERATE))
         self._line = _secondary_label("")
-        self._bar = QProgressBar(maximum=1000, textVisible=False)
-        self._bar.setFixedHeight(max(3, self.fontMetrics().height() // 4))
-        self.top.addWidget(_secondary_label(message.model), 1)
-        self._bar.setFixedWidth(self.fontMetrics().height() * 8)
+        self._bar = self._thin_bar()
+        if message.model:
+            self.top.addWidget(_secondary_label(message.model), 1)
+        self.top.addStretch(0)
+        self.browser.raise_()  # the order for a screen reader
         bottom = QHBoxLayout()
+        bottom.setSpacing(0)
+        bottom.addStrut(self.copy_button.sizeHint().height())
+        self.column.addLayout(bottom)
         for widget, stretch in ((self.copy_button, 0), (self._regenerate, 0), (self._line, 1), (self._bar, 0)):
             bottom.addWidget(widget, stretch)
-        self.column.addLayout(bottom)
+            widget.raise_()
+        bottom.addStretch(0)
         self._set_line("")
         if not self._is_writing:
             self.finish(_footer_of(message), _failure_of(message))
+
+    def _thin_bar(self) -> QProgressBar:
+        em = self.fontMetrics().height()
+        bar = QProgressBar(maximum=1000, textVisible=False)
+        bar.setObjectName("progress")
+        bar.setAccessibleName("Progress")
+        bar.setFixedSize(em * 8, max(3, em // 4))
+        return bar
 
     def append_text(self, text: str) -> None:
         super().append_text(text)

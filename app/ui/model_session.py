@@ -20,7 +20,6 @@ from app.core.settings import Settings
 from app.engine.engine import Engine, EngineState
 from app.engine.protocol import LoadedModel
 
-
 # Its replies are the same on every machine, so it is given nothing that differs.
 _GUIDE_SETTINGS = Settings(gpu_layers=0)
 
