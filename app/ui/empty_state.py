@@ -7,7 +7,7 @@ from functools import partial
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QFont, QPalette
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.ui.plain_text import button_text
 
@@ -26,16 +26,14 @@ class EmptyState(QWidget):
         self.buttons = [self._button(action, label) for action, label in actions]
         for first in self.buttons[:1]:
             first.setDefault(True)  # stands out
-        row = QHBoxLayout()
-        row.addStretch(1)
+        column = QVBoxLayout()  # a label may be a whole question
         for button in self.buttons:
-            row.addWidget(button)
-        row.addStretch(1)
+            column.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
         layout = QVBoxLayout(self)
         layout.setSpacing(self.fontMetrics().height())
         layout.addWidget(self._title)
         layout.addWidget(explanation)
-        layout.addLayout(row)
+        layout.addLayout(column)
         self._enlarge_title()
 
     def _button(self, action: str, label: str) -> QPushButton:

@@ -165,7 +165,7 @@ class ReplyRow(MessageRow):
         bar = QProgressBar(maximum=1000, textVisible=False)
         bar.setObjectName("progress")
         bar.setAccessibleName("Progress")
-        bar.setFixedSize(em * 8, max(3, em // 4))
+        bar.setFixedSize(em * 6, max(3, em // 4))
         return bar
 
     def append_text(self, text: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from app.core import errors
 from app.core.conversations import ConversationStore, MessageState
 from app.core.database import open_database
+from app.core.guide import guide_path
 from app.core.recent_models import RecentModels
 from app.core.settings import Settings
 from app.engine.engine import Engine
@@ -226,3 +227,15 @@ def test_a_changed_system_prompt_takes_effect_with_the_next_message(sit_down, qt
         ("system", "Speak like a pirate."),
         ("user", "Hello"),
     ]
+
+
+def test_the_guide_is_asked_greedily_and_without_a_system_prompt(sit_down, qtbot):
+    desk = sit_down("floods", load=False)
+    with qtbot.waitSignal(desk.models.loaded, timeout=TIMEOUT):
+        desk.models.open(str(guide_path()))
+    asked = []
+    desk.engine._command_given.connect(asked.append)
+    with qtbot.waitSignal(desk.session.reply_finished, timeout=TIMEOUT):
+        desk.session.send("What can you do?")
+    assert [message.role for message in asked[-1].messages] == ["user"]
+    assert asked[-1].sampling.temperature == 0

@@ -4,6 +4,7 @@ import pytest
 
 from app.core import errors
 from app.core.database import open_database
+from app.core.guide import guide_path, is_guide
 from app.core.recent_models import RecentModels
 from app.core.settings import Settings
 from app.engine.protocol import ChatMessage, Sampling
@@ -86,3 +87,27 @@ def test_cancelling_leaves_no_model_and_says_so(start_engine, recent, qtbot):
     with qtbot.waitSignal(session.cancelled, timeout=TIMEOUT):
         session.cancel()
     assert not session.is_loading
+
+
+def test_the_guide_is_loaded_on_the_first_start_and_remembered_by_nobody(start_engine, recent, qtbot):
+    session = ModelSession(start_engine("echo"), recent, Settings)
+    with qtbot.waitSignal(session.loaded, timeout=TIMEOUT) as loaded:
+        session.open_last()
+    assert is_guide(loaded.args[0].path)
+    assert recent.last() is None
+
+
+def test_the_guide_steps_back_once_a_real_model_has_been_used(start_engine, recent, file, qtbot):
+    first = ModelSession(start_engine("echo"), recent, Settings)
+    load(first, file, qtbot)
+    load(first, str(guide_path()), qtbot)
+    next_start = ModelSession(start_engine("echo"), recent, Settings)
+    with qtbot.waitSignal(next_start.loaded, timeout=TIMEOUT) as loaded:
+        next_start.open_last()
+    assert loaded.args[0].path == file
+
+
+def test_the_guide_is_loaded_the_same_way_whatever_is_set(start_engine, recent, qtbot):
+    session = ModelSession(start_engine("echo"), recent, lambda: Settings(context_length=131_072, gpu_layers=99))
+    load(session, str(guide_path()), qtbot)
+    assert session.settings_in_force == Settings(gpu_layers=0)

@@ -1,0 +1,148 @@
+"""The whole window with a scripted engine, as a person uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QAbstractButton, QLineEdit, QListView, QPlainTextEdit, QSpinBox
+
+from app.core import guide
+from app.core.database import open_database
+from app.core.paths import DataPaths
+from app.core.settings import SettingsStore
+from app.ui.application import Application
+
+TIMEOUT = 20_000
+
+
+class Person:
+    """Sees the window, and has a keyboard and a mouse."""
+
+    def __init__(self, application: Application, qtbot) -> None:
+        self.application = application
+        self.window = application.window
+        self.qtbot = qtbot
+
+    def control(self, kind: type, name: str):
+        return next(widget for widget in self.window.findChildren(kind, name) if widget.isVisible())
+
+    def press(self, name: str) -> None:
+        self.qtbot.mouseClick(self.control(QAbstractButton, name), Qt.MouseButton.LeftButton)
+
+    def sees_button(self, text: str) -> QAbstractButton | None:
+        buttons = self.window.findChildren(QAbstractButton)
+        return next((button for button in buttons if button.isVisible() and button.text() == text), None)
+
+    def write(self, text: str) -> None:
+        box = self.control(QPlainTextEdit, "message")
+        self.qtbot.keyClicks(box, text)
+        self.qtbot.keyClick(box, Qt.Key.Key_Return)
+
+    def wait_for(self, condition: Callable[[], object]) -> None:
+        self.qtbot.waitUntil(lambda: bool(condition()), timeout=TIMEOUT)
+
+    def status(self) -> str:
+        return self.control(QLineEdit, "status").text()
+
+    def conversations(self) -> list[str]:
+        model = self.control(QListView, "conversations").model()
+        return [model.index(row, 0).data() for row in range(model.rowCount())]
+
+
+@pytest.fixture
+def start(start_engine, paths: DataPaths, qtbot) -> Iterator[Callable[..., Person]]:
+    opened = []
+
+    def begin(behaviour: str, file: str = "") -> Person:
+        database = open_database(paths.database)
+        application = Application(paths, database, start_engine(behaviour))
+        qtbot.addWidget(application.window)
+        application.window.show()
+        application.begin(Path(file) if file else None)
+        opened.append((application, database))
+        return Person(application, qtbot)
+
+    yield begin
+    for application, database in opened:
+        application.window.close()
+        application.close()
+        database.close()
+
+
+def test_a_new_user_gets_an_answer_by_one_click(start):
+    person = start("floods")
+    person.wait_for(lambda: person.status().startswith("Ready"))
+    button = person.sees_button(guide.QUESTIONS[0])
+    person.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    person.wait_for(lambda: "the model ended its reply" in person.status())
+    assert person.conversations()[0].startswith(guide.QUESTIONS[0])
+
+
+def test_a_new_user_finds_the_way_to_the_library(start):
+    person = start("floods")
+    person.qtbot.mouseClick(person.sees_button("Go to the Library"), Qt.MouseButton.LeftButton)
+    assert person.sees_button("Open model file").isVisible()
+    assert not person.window.findChild(QPlainTextEdit, "message").isVisible()
+
+
+def test_someone_with_a_real_model_is_not_sent_to_the_guide(start):
+    person = start("floods", file="any.gguf")
+    person.wait_for(lambda: person.status().startswith("Ready"))
+    person.window.new_conversation_requested.emit()
+    person.application._chat_presenter.begin()
+    assert person.sees_button(guide.QUESTIONS[0]) is None
+
+
+def test_what_was_typed_and_answered_is_there_at_the_next_start(start):
+    person = start("floods", file="any.gguf")
+    person.wait_for(lambda: person.status().startswith("Ready"))
+    person.write("Count for me")
+    person.wait_for(lambda: "the model ended its reply" in person.status())
+    person.window.close()
+    again = start("floods")
+    assert again.conversations()[0].startswith("Count for me")
+
+
+def test_a_deleted_conversation_comes_back_with_undo(start):
+    person = start("floods", file="any.gguf")
+    person.wait_for(lambda: person.status().startswith("Ready"))
+    person.write("Count for me")
+    person.wait_for(lambda: "the model ended its reply" in person.status())
+    person.window.activateWindow()
+    conversations = person.control(QListView, "conversations")
+    conversations.setFocus()
+    person.wait_for(conversations.hasFocus)
+    person.qtbot.keyClick(conversations, Qt.Key.Key_Delete)
+    assert not any(title.startswith("Count for me") for title in person.conversations())
+    person.qtbot.mouseClick(person.sees_button("Undo"), Qt.MouseButton.LeftButton)
+    assert any(title.startswith("Count for me") for title in person.conversations())
+
+
+def test_a_message_without_a_model_stays_in_the_box_and_says_why(start):
+    person = start("refuses", file="notes.txt")
+    person.wait_for(lambda: "not a GGUF model" in person.status())
+    assert person.sees_button("Open model file")
+
+
+def test_a_message_that_is_too_long_is_refused_and_stays_in_the_box(start):
+    person = start("too_long", file="any.gguf")
+    person.wait_for(lambda: person.status().startswith("Ready"))
+    person.write("Very long")
+    person.wait_for(lambda: person.control(QPlainTextEdit, "message").toPlainText() == "Very long")
+    assert "too long" in person.window.findChild(object, "problem").text()
+
+
+def test_settings_are_kept_and_a_new_context_length_waits_for_apply_and_reload(start, paths):
+    person = start("floods", file="any.gguf")
+    person.wait_for(lambda: person.status().startswith("Ready"))
+    apply = person.control(QAbstractButton, "apply_and_reload")
+    assert not apply.isEnabled()
+    person.control(QSpinBox, "context_length").setValue(1024)
+    person.wait_for(apply.isEnabled)
+    person.qtbot.mouseClick(apply, Qt.MouseButton.LeftButton)
+    person.wait_for(lambda: "1\u202f024" in person.status())
+    assert SettingsStore(paths.settings).load().context_length == 1024
+    assert not apply.isEnabled()
