@@ -2,7 +2,8 @@
 
 Only the newest messages have rows; older ones get theirs when asked for. All that takes time (making rows, writing
 text into them) is done in slices, at most once a frame, the newest first: neither a long conversation nor a long
-message nor a fast model stops the window.
+message nor a fast model stops the window. What rows are made of is imported with the first one: the window is there
+sooner without.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QResizeEvent
@@ -20,7 +22,9 @@ from app.ui import accessibility
 from app.ui.column import Column
 from app.ui.empty_state import EmptyState
 from app.ui.failure_panel import Failure, FailurePanel
-from app.ui.message_row import REGENERATE, TRY_AGAIN, MessageRow, ReplyRow, row_for
+
+if TYPE_CHECKING:
+    from app.ui.message_row import MessageRow, ReplyRow
 
 __all__ = ["SUGGESTION", "ConversationView", "Failure"]
 
@@ -189,6 +193,8 @@ class ConversationView(QWidget):
     # Rows
 
     def _new_row(self, message: Message) -> MessageRow:
+        from app.ui.message_row import row_for  # noqa: PLC0415
+
         row = row_for(message)
         row.setParent(self._column.widget())
         row.action_requested.connect(self._on_row_action_requested)
@@ -198,6 +204,8 @@ class ConversationView(QWidget):
         return row
 
     def _reply(self, message_id: str) -> ReplyRow | None:
+        from app.ui.message_row import ReplyRow  # noqa: PLC0415
+
         # The reply that is being written is the last one.
         found = (row for row in reversed(self._rows) if row.message_id == message_id)
         row = next(found, None)
@@ -252,6 +260,8 @@ class ConversationView(QWidget):
         self._schedule()
 
     def _on_row_action_requested(self, message_id: str, action: str) -> None:
+        from app.ui.message_row import REGENERATE, TRY_AGAIN  # noqa: PLC0415
+
         if action == REGENERATE:
             self.regenerate_requested.emit(message_id)
         elif action == TRY_AGAIN:

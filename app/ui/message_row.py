@@ -152,10 +152,10 @@ class ReplyRow(MessageRow):
         bottom.setSpacing(0)
         bottom.addStrut(self.copy_button.sizeHint().height())
         self.column.addLayout(bottom)
-        for widget, stretch in ((self.copy_button, 0), (self._regenerate, 0), (self._line, 1), (self._bar, 0)):
+        for widget, stretch in ((self.copy_button, 0), (self._regenerate, 0), (self._line, 100), (self._bar, 0)):
             bottom.addWidget(widget, stretch)
             widget.raise_()
-        bottom.addStretch(0)
+        bottom.addStretch(1)
         self._set_line("")
         if not self._is_writing:
             self.finish(_footer_of(message), _failure_of(message))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +23,7 @@ RESULT = Path(__file__).parents[2] / "resources" / "guide.gguf"
 
 _PIECES = 2400
 _DROPOUT = 0.1
-_STEPS = 1100
+_STEPS = 800
 _FIRST_KEPT_BACK, _KEPT_BACK = 5, 10  # every tenth question, from which on
 _EXPORT_INTERVAL = 100  # steps
 
@@ -35,7 +34,6 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=_STEPS)
     parser.add_argument("--output", type=Path, default=RESULT)
     options = parser.parse_args()
-    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
     topics = load_topics()
     learnt = {topic.id: _without_kept_back(topic) for topic in topics.values()} if options.check else topics
     off_topic = OffTopic("learn" if options.check else "all")

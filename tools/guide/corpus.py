@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 TOPICS = Path(__file__).parent / "topics"
 OFF_TOPIC = "off_topic"
@@ -43,13 +44,13 @@ def load_topics(folder: Path = TOPICS) -> dict[str, Topic]:
     return topics
 
 
-def _topic(entry: Mapping[str, object]) -> Topic:
+def _topic(entry: Mapping[str, Any]) -> Topic:
     return Topic(
-        id=str(entry["id"]),
-        questions=tuple(entry.get("questions", ())),  # type: ignore[arg-type]
-        answers=tuple(answer.strip() for answer in entry["answers"]),  # type: ignore[attr-defined]
-        facts=tuple(tuple(alternatives) for alternatives in entry["facts"]),  # type: ignore[attr-defined]
-        follow_ups=tuple((question, target) for question, target in entry.get("follow_ups", ())),  # type: ignore[attr-defined]
+        id=entry["id"],
+        questions=tuple(entry.get("questions", ())),
+        answers=tuple(answer.strip() for answer in entry["answers"]),
+        facts=tuple(tuple(alternatives) for alternatives in entry["facts"]),
+        follow_ups=tuple((question, target) for question, target in entry.get("follow_ups", ())),
     )
 
 
@@ -71,25 +72,6 @@ _NEIGHBOURS = {
     key: row[max(0, place - 1) : place] + row[place + 1 : place + 2]
     for row in ("qwertyuiop", "asdfghjkl", "zxcvbnm")
     for place, key in enumerate(row)
-}
-_SMALL_WORDS = {
-    "a",
-    "an",
-    "the",
-    "do",
-    "does",
-    "is",
-    "to",
-    "of",
-    "it",
-    "my",
-    "this",
-    "that",
-    "in",
-    "on",
-    "i",
-    "me",
-    "for",
 }
 
 
@@ -116,7 +98,7 @@ def _with_synonyms(text: str, rng: random.Random) -> str:
 
 def _without_a_word(text: str, rng: random.Random) -> str:
     words = text.split()
-    places = [place for place, word in enumerate(words) if len(words) > 6 or word.lower() in _SMALL_WORDS]
+    places = [place for place, word in enumerate(words) if len(words) > 6 or word.lower() in _VARIATIONS["small_words"]]
     if len(words) > 2 and places:
         del words[rng.choice(places)]
     return " ".join(words)

@@ -52,9 +52,8 @@ class Guide:
 
     def answer(self, *turns: str, sampling: Sampling, system: str = _SYSTEM_PROMPT) -> str:
         """The reply to a conversation: `turns` are the user's and the guide's by turns, the user's first and last."""
-        roles = ("user", "assistant")
         messages = [ChatMessage("system", system)] if system else []
-        messages += [ChatMessage(roles[place % 2], text) for place, text in enumerate(turns)]
+        messages += [ChatMessage("assistant" if place % 2 else "user", text) for place, text in enumerate(turns)]
         prompt = self._prompter.build(messages)
         self.model.read(prompt.tokens, lambda _done, _cached: None)
         return "".join(self.model.write(sampling, _LIMIT))

@@ -25,7 +25,7 @@ class Shape:
 
 
 class Llama(nn.Module):
-    """Token ids (batch, time) to logits (batch, time, vocabulary). Embedding and output share their weights."""
+    """Token ids (batch, time) to logits (chosen, vocabulary). Embedding and output share their weights."""
 
     def __init__(self, shape: Shape, dropout: float) -> None:
         super().__init__()
@@ -42,13 +42,16 @@ class Llama(nn.Module):
                 into_stream = name.endswith(("attn_output.weight", "ffn_down.weight"))
                 nn.init.normal_(parameter, std=0.02 / (2 * shape.layers) ** 0.5 if into_stream else 0.02)
 
-    def forward(self, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
-        """`positions` are those of the tokens, `mask` (batch, time, time) says which of them sees which."""
+    def forward(self, tokens: Tensor, positions: Tensor, mask: Tensor, chosen: Tensor) -> Tensor:
+        """`positions` are those of the tokens, `mask` (batch, time, time) says which of them sees which.
+
+        Only the `chosen` of all tokens, counted through the whole batch, get logits.
+        """
         stream = self.dropout(self.token_embd(tokens))
         rotation = self.cosine[positions].unsqueeze(1), self.sine[positions].unsqueeze(1)
         for block in self.blk:
             stream = block(stream, *rotation, mask.unsqueeze(1))
-        return functional.linear(self.output_norm(stream), self.token_embd.weight)
+        return functional.linear(self.output_norm(stream.flatten(0, 1)[chosen]), self.token_embd.weight)
 
 
 class Block(nn.Module):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tools.guide.corpus import OFF_TOPIC, SYSTEM_PROMPTS, Topic, typed
@@ -23,12 +23,11 @@ CHAT_TEMPLATE = (
     "{{ message['content'] | trim + eos_token }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|guide|>' }}{% endif %}"
 )
-LONGEST = 512  # tokens of a sample
+LONGEST = 512  # tokens of a conversation
 
 _DEFAULT_SYSTEM_PROMPT = "You are a helpful, honest assistant. Answer briefly and clearly."
 _FIRST_WORDING = 3.0  # how much likelier than each other one: a greedy reply is not a close call
 _OFF_TOPIC_SHARE = 0.3
-_CONVERSATION_SHARE = 0.4  # of the tokens that are learnt
 
 
 def topic_token(topic: str) -> str:
@@ -146,20 +145,19 @@ class Sampler:
         sample.add([*self._tokenizer.encode(answer), EOS], 0)
 
 
-def rows(sampler: Sampler, count: int, length: int, rng: random.Random) -> list[list[Sample]]:
-    """`count` rows of samples, at most `length` tokens each: conversations first, the rest filled up with questions."""
+def rows(make: Callable[[random.Random], Sample], count: int, length: int, rng: random.Random) -> list[list[Sample]]:
+    """`count` rows of samples, at most `length` tokens in each, nearly full."""
     filled: list[list[Sample]] = [[] for _ in range(count)]
     room = [length] * count
-    for make, share in ((sampler.conversation, _CONVERSATION_SHARE), (sampler.question, 1.0)):
-        refused = 0
-        while refused < 3 and sum(room) > (1 - share) * count * length:
-            sample = make(rng)
-            row = next((row for row in range(count) if room[row] >= len(sample.tokens)), None)
-            if row is None:
-                refused += 1
-            else:
-                filled[row].append(sample)
-                room[row] -= len(sample.tokens)
+    refused = 0
+    while refused < 12:
+        sample = make(rng)
+        row = next((row for row in range(count) if room[row] >= len(sample.tokens)), None)
+        if row is None:
+            refused += 1
+        else:
+            filled[row].append(sample)
+            room[row] -= len(sample.tokens)
     return filled
 
 

@@ -14,8 +14,9 @@ from tools.guide.model import Llama
 from tools.guide.samples import LONGEST, Sample, Sampler, rows
 
 SEED = 3
-# Every batch has the same shape: the kernels for processors are made anew for each other one.
-_BATCHES, _ROWS = 2, 8  # per step, per batch
+# A step is a batch of questions and one of conversations: rows, tokens in a row, tokens in all that are learnt from.
+# Their shapes are always the same, as the kernels for processors are made anew for each other one.
+_QUESTIONS, _CONVERSATIONS = (32, 128, 1024), (8, LONGEST, 3072)
 _RATE, _WARM_UP = 2e-3, 40  # learning rate of every step, and steps until it is reached
 _WEIGHT_DECAY = 0.1
 _KINDS = ("question", "answer", "topic")
@@ -33,7 +34,7 @@ def train(model: Llama, sampler: Sampler, steps: int, after_step: Callable[[int]
     for step in range(steps):
         rate = min(1, (step + 1) / _WARM_UP) * max(0.01, 1 - step / steps)
         model.train()
-        losses = _learn(model, [rows(sampler, _ROWS, LONGEST, rng) for _ in range(_BATCHES)])
+        losses = _learn(model, _batches(sampler, rng))
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
             for group in optimizer.param_groups:
@@ -55,16 +56,56 @@ def _optimizers(model: Llama) -> list[torch.optim.Optimizer]:
     ]
 
 
-def _learn(model: Llama, batches: Sequence[Sequence[Sequence[Sample]]]) -> list[float]:
+class _Batch(NamedTuple):
+    """Tokens and positions (row, time), mask (row, time, time); of the chosen tokens place, successor and its kind.
+
+    Kind -1 does not count.
+    """
+
+    tokens: Tensor
+    positions: Tensor
+    mask: Tensor
+    chosen: Tensor
+    targets: Tensor
+    kinds: Tensor
+
+
+def _batches(sampler: Sampler, rng: random.Random) -> list[_Batch]:
+    return [
+        _laid_out(rows(make, count, length, rng), length, learnt)
+        for make, (count, length, learnt) in ((sampler.question, _QUESTIONS), (sampler.conversation, _CONVERSATIONS))
+    ]
+
+
+def _laid_out(rows_of_samples: Sequence[Sequence[Sample]], length: int, learnt: int) -> _Batch:
+    """Samples one after the other; no token sees one of another sample. Topics and answers are chosen first."""
+    shape = len(rows_of_samples), length
+    tokens, targets, positions = (torch.zeros(shape, dtype=torch.long) for _ in range(3))
+    kinds, owners = torch.full(shape, -1), torch.full(shape, -1)
+    for row, samples in enumerate(rows_of_samples):
+        start = 0
+        for owner, sample in enumerate(samples):
+            end = start + len(sample.tokens)
+            tokens[row, start:end] = torch.tensor(sample.tokens)
+            targets[row, start : end - 1] = torch.tensor(sample.tokens[1:])
+            kinds[row, start : end - 1] = torch.tensor(sample.kinds[1:])
+            positions[row, start:end] = torch.arange(len(sample.tokens))
+            owners[row, start:end] = owner
+            start = end
+    mask = (owners.unsqueeze(2) == owners.unsqueeze(1)).tril()
+    chosen = (kinds.flatten() + torch.rand(kinds.numel())).topk(learnt).indices
+    return _Batch(tokens, positions, mask, chosen, targets.flatten()[chosen], kinds.flatten()[chosen])
+
+
+def _learn(model: Llama, batches: Sequence[_Batch]) -> list[float]:
     """Adds up the gradients of a step. Returns the loss of each kind of token."""
-    laid_out = [_laid_out(batch) for batch in batches]
-    counts = [max(1, sum(int((batch.kinds == kind).sum()) for batch in laid_out)) for kind in range(len(_KINDS))]
+    counts = [max(1, sum(int((batch.kinds == kind).sum()) for batch in batches)) for kind in range(len(_KINDS))]
     losses = [0.0] * len(_KINDS)
-    for batch in laid_out:
+    for batch in batches:
         with torch.autocast("cpu", torch.bfloat16):
-            logits = model(batch.tokens, batch.positions, batch.mask).float()
+            logits = model(batch.tokens, batch.positions, batch.mask, batch.chosen).float()
         normalisers = logits.logsumexp(-1)
-        each = normalisers - logits.gather(2, batch.targets.unsqueeze(2)).squeeze(2)
+        each = normalisers - logits.gather(1, batch.targets.unsqueeze(1)).squeeze(1)
         total = torch.zeros(())
         for kind, weight in enumerate(_LOSS_WEIGHTS):
             of_kind = batch.kinds == kind
@@ -77,45 +118,16 @@ def _learn(model: Llama, batches: Sequence[Sequence[Sequence[Sample]]]) -> list[
     return losses
 
 
-class _Batch(NamedTuple):
-    """Each (row, time), but the mask, which is (row, time, time). Targets without a kind of 0 or more do not count."""
-
-    tokens: Tensor
-    targets: Tensor
-    kinds: Tensor
-    positions: Tensor
-    mask: Tensor
-
-
-def _laid_out(rows_of_samples: Sequence[Sequence[Sample]]) -> _Batch:
-    """Samples one after the other; no token sees one of another sample."""
-    shape = len(rows_of_samples), LONGEST
-    tokens, targets, positions = (torch.zeros(shape, dtype=torch.long) for _ in range(len(_KINDS)))
-    kinds, owners = torch.full(shape, -1), torch.full(shape, -1)
-    for row, samples in enumerate(rows_of_samples):
-        start = 0
-        for owner, sample in enumerate(samples):
-            end = start + len(sample.tokens)
-            tokens[row, start:end] = torch.tensor(sample.tokens)
-            targets[row, start : end - 1] = torch.tensor(sample.tokens[1:])
-            kinds[row, start : end - 1] = torch.tensor(sample.kinds[1:])
-            positions[row, start:end] = torch.arange(len(sample.tokens))
-            owners[row, start:end] = owner
-            start = end
-    same = owners.unsqueeze(2) == owners.unsqueeze(1)
-    return _Batch(tokens, targets, kinds, positions, same.tril())
-
-
 @torch.no_grad()
 def likeliest(model: Llama, prompts: Sequence[Sequence[int]], choices: Sequence[int]) -> list[int]:
     """For each prompt, which of the tokens is the likeliest to come next."""
     model.eval()
     found: list[int] = []
-    for start in range(0, len(prompts), 4 * _ROWS):
-        some = prompts[start : start + 4 * _ROWS]
-        batch = _laid_out([[Sample(list(prompt), [0] * len(prompt))] for prompt in some])
-        logits = model(batch.tokens[:, :96], batch.positions[:, :96], batch.mask[:, :96, :96])
-        ends = torch.tensor([len(prompt) - 1 for prompt in some])
-        best = logits[torch.arange(len(some)), ends][:, list(choices)].argmax(-1)
-        found += [choices[place] for place in best.tolist()]
+    count, length, _ = _QUESTIONS
+    for start in range(0, len(prompts), count):
+        some = prompts[start : start + count]
+        batch = _laid_out([[Sample(list(prompt), [0] * len(prompt))] for prompt in some], length, learnt=1)
+        ends = torch.tensor([row * length + len(prompt) - 1 for row, prompt in enumerate(some)])
+        logits = model(batch.tokens, batch.positions, batch.mask, ends)
+        found += [choices[place] for place in logits[:, list(choices)].argmax(-1).tolist()]
     return found
