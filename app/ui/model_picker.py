@@ -27,7 +27,8 @@ class ModelPicker(QWidget):
         super().__init__(parent)
         self.setObjectName("model_picker")
         self._recent: list[tuple[QAction, Path]] = []
-        self._guide_action = QAction(self.tr("Guide: knows Paddock and nothing else"), self)
+        self._guide_action = QAction(self.tr("Guide"), self)
+        self._guide_action.setToolTip(self.tr("A tiny model that knows Paddock and nothing else"))
         self._guide_action.setObjectName("guide")
         self._guide_action.triggered.connect(self.guide_requested)
         self._open_action = QAction(self.tr("Open model file…"), self)

@@ -74,13 +74,19 @@ def test_the_menu_offers_the_models_used_before_and_greys_those_gone(
     picker.set_models([recent(there, "There"), recent(tmp_path / "gone.gguf", "Gone & lost")])
     menu: QMenu = button(picker, "model").menu()
     menu.popup(picker.mapToGlobal(picker.rect().center()))
-    assert list(actions(picker)) == ["There · Q4_K_M", "Gone && lost · Q4_K_M", "Open model file…", "Unload model"]
+    offered = ["There · Q4_K_M", "Gone && lost · Q4_K_M", "Guide", "Open model file…", "Unload model"]
+    assert list(actions(picker)) == offered
     assert actions(picker)["There · Q4_K_M"].isEnabled()
     assert not actions(picker)["Gone && lost · Q4_K_M"].isEnabled()
     with qtbot.waitSignal(picker.model_requested) as requested:
         qtbot.keyClick(menu, Qt.Key.Key_Down)
         qtbot.keyClick(menu, Qt.Key.Key_Return)
     assert requested.args == [str(there)]
+
+
+def test_the_guide_is_offered_apart_from_real_models(picker: ModelPicker, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(picker.guide_requested), qtbot.assertNotEmitted(picker.model_requested):
+        actions(picker)["Guide"].trigger()
 
 
 def test_a_model_can_be_unloaded_only_when_one_is_loaded(picker: ModelPicker, qtbot: QtBot) -> None:
