@@ -21,6 +21,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication
 
+from app.core import guide
 from app.core.database import open_database
 from app.core.paths import DataPaths
 from app.core.settings import Settings, SettingsStore
@@ -62,9 +63,9 @@ class Gardener(ScriptedChild):
             protocol.LoadedModel(
                 request_id=command.request_id,
                 path=command.path,
-                name="TinyLlama-1.1B-Chat-v1.0",
+                name=guide.NAME if guide.is_guide(command.path) else "TinyLlama-1.1B-Chat-v1.0",
                 architecture="llama",
-                quant="Q4_K_M",
+                quant="Q8_0" if guide.is_guide(command.path) else "Q4_K_M",
                 parameters=1_100_048_384,
                 file_size=668_788_096,
                 context_length=2048,
@@ -137,8 +138,9 @@ def take(folder: Path, name: str, behaviour: str, appearance: str) -> None:
     studio.begin("" if behaviour == "first-start" else "/models/tinyllama-1.1b-chat-v1.0.Q4_K_M.gguf")
     if behaviour == "loading":
         wait_for(lambda: "62" in status())
-    elif behaviour != "first-start":
+    else:
         wait_for(lambda: status().startswith("Ready"))
+    if behaviour not in ("first-start", "loading"):
         studio.ask()
         wait_for(lambda: any(word in status() for word in ("Writing", "21.4", "stopped unexpectedly")))
         if behaviour == "crashing":

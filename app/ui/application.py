@@ -178,6 +178,7 @@ class Application(QObject):
         chat.conversation_deleted.connect(self._on_chat_conversation_deleted)
         chat.storage_failed.connect(self._on_chat_storage_failed)
         models.open_file_requested.connect(window.choose_model_file)
+        self.models.models_changed.connect(chat.show_models_changed)
         models.used.connect(self._on_models_used)
         self._status.status_changed.connect(self._status_line.set_status)
         self._panel.changed.connect(self._on_settings_changed)

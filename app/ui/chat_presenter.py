@@ -219,6 +219,13 @@ class ChatPresenter(QObject):
             actions.append((OPEN_LIBRARY, self.tr("Go to the Library")))
         self._view.show_empty_state(self.tr("Private chat, on this computer"), text, tuple(actions))
 
+    @Slot()
+    def show_models_changed(self) -> None:
+        """There are other models than before: the invitation may have to change."""
+        current = self._session.conversation
+        if current is not None and not self._store.messages(current.id):
+            self._show_empty_state()
+
     @Slot(object)
     def _on_session_messages_added(self, messages: Sequence[Message]) -> None:
         self._composer.clear()

@@ -125,9 +125,9 @@ class ModelSession(QObject):
 
     def _load(self, wish: _Wish) -> None:
         self._loading = wish
-        self._in_force = _GUIDE_SETTINGS if is_guide(wish.path) else self._settings()
+        self._in_force = self._settings()
         self._recent.loading_began(wish.path)
-        self._engine.load(wish.path, self._in_force, wish.force)
+        self._engine.load(wish.path, _GUIDE_SETTINGS if is_guide(wish.path) else self._in_force, wish.force)
         self.loading_began.emit(_name(wish.path))
 
     def _end_loading(self) -> str:

@@ -91,8 +91,6 @@ def test_a_new_user_finds_the_way_to_the_library(start):
 def test_someone_with_a_real_model_is_not_sent_to_the_guide(start):
     person = start("floods", file="any.gguf")
     person.wait_for(lambda: person.status().startswith("Ready"))
-    person.window.new_conversation_requested.emit()
-    person.application._chat_presenter.begin()
     assert person.sees_button(guide.QUESTIONS[0]) is None
 
 

@@ -108,6 +108,9 @@ def test_the_guide_steps_back_once_a_real_model_has_been_used(start_engine, rece
 
 
 def test_the_guide_is_loaded_the_same_way_whatever_is_set(start_engine, recent, qtbot):
-    session = ModelSession(start_engine("echo"), recent, lambda: Settings(context_length=131_072, gpu_layers=99))
+    engine = start_engine("echo")
+    session = ModelSession(engine, recent, lambda: Settings(context_length=131_072, gpu_layers=99))
+    asked = []
+    engine._command_given.connect(asked.append)
     load(session, str(guide_path()), qtbot)
-    assert session.settings_in_force == Settings(gpu_layers=0)
+    assert (asked[0].context_length, asked[0].gpu_layers) == (None, 0)
