@@ -35,6 +35,7 @@ from app.engine.protocol import Device, Sampling
 log = logging.getLogger(__name__)
 
 _DEVICE_KINDS = ("cpu", "gpu", "integrated", "accelerator")
+_DEBUG = 1  # ggml_log_level
 _PENALTY_WINDOW = 64  # tokens; llama.cpp's own default
 _ABORTED = 2  # llama_decode: the abort callback said stop
 # Tokens per decode while reading a prompt. A GPU wants full batches; a processor is as fast with less, and a
@@ -86,7 +87,9 @@ class NativeLog:
         self._callback = lib.llama_log_callback(self._take)
         lib.llama_log_set(self._callback, ctypes.c_void_p(0))
 
-    def _take(self, _level: int, text: bytes, _data: object) -> None:
+    def _take(self, level: int, text: bytes, _data: object) -> None:
+        if level == _DEBUG:
+            return
         line = text.decode("utf-8", "replace")
         self._lines.append(line)
         sys.stderr.write(line)

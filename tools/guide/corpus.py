@@ -1,7 +1,11 @@
-"""What the guide learns from: the topics in `topics/`, and the many ways in which a question is typed."""
+"""What the guide learns from: the topics in `topics/`, more questions for them in `questions/`, and the many ways in
+which a question is typed.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import random
 import re
 import tomllib
@@ -11,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 TOPICS = Path(__file__).parent / "topics"
+QUESTIONS = Path(__file__).parent / "questions"
 OFF_TOPIC = "off_topic"
 
 
@@ -38,10 +43,24 @@ def load_topics(folder: Path = TOPICS) -> dict[str, Topic]:
             if topic.id in topics:
                 raise ValueError(f"{path.name}: there is another topic {topic.id}")
             topics[topic.id] = topic
+    for topic in topics.values():
+        if topic.questions:
+            questions = dict.fromkeys((*topic.questions, *more_questions(topic.id)))
+            topics[topic.id] = dataclasses.replace(topic, questions=tuple(questions))
     unknown = {target for topic in topics.values() for _, target in topic.follow_ups} - topics.keys()
     if unknown:
         raise ValueError(f"Follow-ups lead to topics that do not exist: {', '.join(sorted(unknown))}")
     return topics
+
+
+def more_questions(topic: str) -> list[str]:
+    """The questions for `topic` in `questions/`."""
+    return [question for entries in _question_files() for question in entries.get(topic, {}).get("questions", ())]
+
+
+@functools.cache
+def _question_files() -> list[dict[str, Any]]:
+    return [tomllib.loads(path.read_text("utf-8")) for path in sorted(QUESTIONS.glob("*.toml"))]
 
 
 def _topic(entry: Mapping[str, Any]) -> Topic:

@@ -1,4 +1,4 @@
-"""Questions that the guide declines: patterns and words put together."""
+"""Questions that the guide declines: half of them written, half patterns and words put together."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tools.guide.corpus import TOPICS
+from tools.guide.corpus import OFF_TOPIC, TOPICS, more_questions
 
+_WRITTEN_SHARE = 0.5  # of the questions; the others are put together
 _SLOT = re.compile(r"\{(\w+)\}")
 _SYLLABLES = [consonant + vowel for consonant in "bcdfghjklmnpqrstvwxyz" for vowel in "aeiou"]
 
@@ -22,9 +23,12 @@ class OffTopic:
         words = {name: row.split("|") for name, row in source["words"].items()} | _made_up_words()
         self._words = {name: _part_of(row, part) for name, row in words.items()}
         self._patterns = [_part_of(row.split("|"), part) for row in source["patterns"].values()]
+        self._written = _part_of(more_questions(OFF_TOPIC), part)
         self._weights = [len(row) ** 0.5 for row in self._patterns]
 
     def question(self, rng: random.Random) -> str:
+        if self._written and rng.random() < _WRITTEN_SHARE:
+            return rng.choice(self._written)
         row = rng.choices(self._patterns, self._weights)[0]
         return _SLOT.sub(lambda slot: rng.choice(self._words[slot[1]]), rng.choice(row))
 
