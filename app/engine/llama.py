@@ -377,6 +377,8 @@ class Model:
 class Reply:
     """A reply while it is written. Iterating gives its text, a piece for each token that completes a character.
 
+    A character of which only a part was written is left out.
+
     Afterwards `reason` says why it ended (`end`, `length`, `context`, `stopped`), `tokens` what it consists of.
     """
 
@@ -402,8 +404,6 @@ class Reply:
                 if text := decoder.decode(self._model.vocabulary.piece(token)):
                     yield text
                 self._advance(token)
-        if text := decoder.decode(b"", final=True):
-            yield text
 
     def _next(self, chain: Any) -> int | None:
         if self.reason:

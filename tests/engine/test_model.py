@@ -146,6 +146,16 @@ def test_characters_of_several_tokens_arrive_whole(talk, small):
     assert any(ord(character) > 127 for character in text)
 
 
+def test_a_reply_cut_in_the_middle_of_a_character_leaves_it_out(talk, small):
+    talk.load(small)
+    replies = [
+        talk.ask("Hello", sampling=Sampling(temperature=0.0, repeat_penalty=1.0, reply_limit=limit))[0]
+        for limit in range(1, 30)
+    ]
+    assert any(ord(character) > 127 for character in replies[-1])
+    assert not any("\N{REPLACEMENT CHARACTER}" in reply for reply in replies)
+
+
 def test_control_tokens_in_a_message_are_just_text(talk, tmp_path):
     talk.load(write_gguf(tmp_path / "chatml.gguf", template=CHATML, special_tokens=CHATML_TOKENS))
     _, plain = talk.ask("a")
