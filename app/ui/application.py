@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QTimer, QUrl, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, QUrl, Slot
 from PySide6.QtGui import QDesktopServices, QIcon
 from PySide6.QtWidgets import QApplication, QMessageBox
 
@@ -73,6 +73,7 @@ def run(file: Path | None, data_dir: Path | None, engine_command: Sequence[str] 
             return _hand_over(instance, file)
         _log_to(paths.logs)
         database = open_database(paths.database)
+        ConversationStore(database).mark_interrupted()
     except errors.AppError as error:
         return _give_up(error)
     application = Application(paths, database, Engine(engine_command))
@@ -121,7 +122,6 @@ class Application(QObject):
         self._settings = self._settings_store.load()
         self._deleted = ""  # the conversation that can be brought back
         store, recent = ConversationStore(database), RecentModels(database)
-        store.mark_interrupted()
         self.engine = engine
         self.models = ModelSession(engine, recent, self.settings, self)
         self.chat = ChatSession(store, engine, self.models, self.settings, self)
@@ -298,6 +298,7 @@ class Application(QObject):
     def _on_view_link_activated(self, url: str) -> None:
         question = QMessageBox(self.window)
         question.setWindowTitle(self.tr("Open this address in your browser?"))
+        question.setTextFormat(Qt.TextFormat.PlainText)
         question.setText(url)
         question.setStandardButtons(QMessageBox.StandardButton.Open | QMessageBox.StandardButton.Cancel)
         if question.exec() == QMessageBox.StandardButton.Open:

@@ -51,7 +51,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self._central())
         self._make_menus()
         unit = self.fontMetrics().averageCharWidth()
-        self.resize(unit * 170, unit * 110)
+        self.resize(unit * 200, unit * 130)
         self.show_place("chat")
 
     # Building
