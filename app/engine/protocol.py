@@ -253,6 +253,18 @@ def id_of(command: Command) -> str:
     return ""
 
 
+def id_of_end(event: Event) -> str | None:
+    """The load or reply that `event` is the end of; None if it is the end of none."""
+    match event:
+        case ReplyFinished():
+            return event.reply_id
+        case LoadedModel() | LoadCancelled():
+            return event.request_id
+        case Failed():
+            return event.id
+    return None
+
+
 def encode(message: Message) -> bytes:
     """One line, newline included."""
     return _ENCODER.encode({"type": type(message).__name__, **_fields_of(message)}).encode("utf-8") + b"\n"

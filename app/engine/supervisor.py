@@ -45,6 +45,7 @@ class Supervisor(QObject):
         self._command = list(command)
         self._process: QProcess | None = None
         self._greeted = False
+        self._under_way: set[str] = set()  # ids of loads and replies
         self._waiting: list[bytes] = []  # commands for a child that has not said hello yet
         self._unfinished = bytearray()  # the line that is still coming
         self._last_lines: deque[str] = deque(maxlen=_LAST_LINES)
@@ -55,12 +56,15 @@ class Supervisor(QObject):
     @Slot(object)
     def send(self, command: protocol.Command) -> None:
         """Gives `command` to the child, starting one if there is none."""
-        if self._process is None:
-            if isinstance(command, protocol.Interrupt | protocol.UnloadModel):
+        if isinstance(command, protocol.Interrupt):
+            if command.id not in self._under_way:
+                return  # its end was on its way already
+            self._expect_within(_INTERRUPT_SECONDS)
+        elif self._process is None:
+            if isinstance(command, protocol.UnloadModel):
                 return
             self._start()
-        if isinstance(command, protocol.Interrupt):
-            self._expect_within(_INTERRUPT_SECONDS)
+        self._under_way.add(protocol.id_of(command))
         line = protocol.encode(command)
         if self._greeted and self._process is not None:
             self._process.write(line)
@@ -136,7 +140,8 @@ class Supervisor(QObject):
         if isinstance(event, protocol.Hello):
             self._greet(event)
             return
-        if isinstance(event, protocol.ReplyFinished | protocol.LoadCancelled | protocol.Failed | protocol.LoadedModel):
+        if (id_ := protocol.id_of_end(event)) is not None:
+            self._under_way.discard(id_)
             self._patience.stop()
         self.event_received.emit(event)
 
@@ -187,6 +192,7 @@ class Supervisor(QObject):
 
     def _forget_process(self) -> None:
         self._patience.stop()
+        self._under_way.clear()
         self._waiting.clear()
         if self._process is not None:
             self._process.deleteLater()

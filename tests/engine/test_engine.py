@@ -7,6 +7,7 @@ import pytest
 
 from app.core import errors
 from app.core.settings import Settings
+from app.engine import protocol, supervisor
 from app.engine.engine import Engine, EngineState
 from app.engine.protocol import ChatMessage, Sampling
 
@@ -149,6 +150,18 @@ def test_a_child_that_does_not_stop_is_ended(start_engine, qtbot, caplog):
         engine.stop()
     assert isinstance(failed.args[1], errors.EngineDidNotAnswer)
     load(engine, qtbot)
+
+
+def test_a_stop_that_comes_too_late_harms_nothing(start_engine, qtbot, monkeypatch):
+    monkeypatch.setattr(supervisor, "_INTERRUPT_SECONDS", 0.2)
+    engine = start_engine("echo")
+    load(engine, qtbot)
+    with qtbot.waitSignal(engine.reply_finished, timeout=20_000):
+        engine.generate("r1", HELLO, Sampling())
+    engine._command_given.emit(protocol.Interrupt("r1"))  # as if pressed while the end was on its way
+    with qtbot.waitSignal(engine.reply_finished, timeout=20_000) as finished:
+        engine.generate("r2", HELLO, Sampling())
+    assert finished.args[1].reason == "end"
 
 
 def test_closing_leaves_no_child_even_if_it_is_stubborn(start_engine, qtbot, caplog):
