@@ -27,6 +27,7 @@ class EmptyState(QWidget):
         for first in self.buttons[:1]:
             first.setDefault(True)  # stands out
         column = QVBoxLayout()  # a label may be a whole question
+        column.setSpacing(self.fontMetrics().height() // 2)
         for button in self.buttons:
             column.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
         layout = QVBoxLayout(self)
