@@ -21,9 +21,9 @@ from tools.guide.tokenizer import BOS, EOS, Tokenizer
 
 RESULT = Path(__file__).parents[2] / "resources" / "guide.gguf"
 
-_PIECES = 2400
+_PIECES = 1600
 _DROPOUT = 0.1
-_STEPS = 800
+_STEPS = 1000
 _FIRST_KEPT_BACK, _KEPT_BACK = 5, 10  # every tenth question, from which on
 _EXPORT_INTERVAL = 100  # steps
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import random
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tools.guide.corpus import OFF_TOPIC, TOPICS, more_questions
+from tools.guide.patterns import filled
 
 _WRITTEN_SHARE = 0.5  # of the questions; the others are put together
-_SLOT = re.compile(r"\{(\w+)\}")
 _SYLLABLES = [consonant + vowel for consonant in "bcdfghjklmnpqrstvwxyz" for vowel in "aeiou"]
 
 
@@ -30,7 +29,7 @@ class OffTopic:
         if self._written and rng.random() < _WRITTEN_SHARE:
             return rng.choice(self._written)
         row = rng.choices(self._patterns, self._weights)[0]
-        return _SLOT.sub(lambda slot: rng.choice(self._words[slot[1]]), rng.choice(row))
+        return filled(rng.choice(row), self._words, rng)
 
 
 def _made_up_words() -> dict[str, list[str]]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from tools.guide.corpus import OFF_TOPIC, SYSTEM_PROMPTS, Topic, typed
 from tools.guide.off_topic import OffTopic
+from tools.guide.patterns import MoreQuestions
 from tools.guide.tokenizer import BOS, EOS, Tokenizer
 
 SYSTEM, USER, GUIDE = "<|system|>", "<|user|>", "<|guide|>"
@@ -27,7 +28,9 @@ LONGEST = 512  # tokens of a conversation
 
 _DEFAULT_SYSTEM_PROMPT = "You are a helpful, honest assistant. Answer briefly and clearly."
 _FIRST_WORDING = 3.0  # how much likelier than each other one: a greedy reply is not a close call
-_OFF_TOPIC_SHARE = 0.3
+_OFF_TOPIC_SHARE = 0.25
+_PATTERN_SHARE = 0.5  # of the questions on a topic; the others are those written out
+_LOOSE_SHARE = 0.5  # of the questions, those whose words are not always in the same pieces
 
 
 def topic_token(topic: str) -> str:
@@ -63,13 +66,14 @@ class Sampler:
         self._topics = topics
         self._asked = [topic for topic in topics.values() if topic.questions]
         self._off_topic = off_topic
+        self._more = MoreQuestions()
         self._tokenizer = tokenizer
 
     def question(self, rng: random.Random) -> Sample:
         """One question and the topic that answers it."""
         sample = self._begin(rng)
         turn = self._turn(rng)
-        self._add_question(sample, turn)
+        self._add_question(sample, turn, rng)
         sample.add(self._topic_token(turn.topic), 2)
         return sample
 
@@ -82,7 +86,7 @@ class Sampler:
             if previous and rng.random() < 0.3:
                 self._read_again(sample, answer)
             turn = self._next_turn(previous, rng)
-            self._add_question(sample, turn)
+            self._add_question(sample, turn, rng)
             if previous is None and rng.random() < 0.1:
                 turn = self._turn(rng)
                 sample.add(self._topic_token(turn.topic), 0)
@@ -97,9 +101,9 @@ class Sampler:
     def _begin(self, rng: random.Random) -> Sample:
         sample = Sample([BOS], [0])
         chance = rng.random()
-        if chance < 0.35:
+        if chance < 0.7:
             return sample
-        prompt = _DEFAULT_SYSTEM_PROMPT if chance < 0.75 else self._odd_system_prompt(rng)
+        prompt = _DEFAULT_SYSTEM_PROMPT if chance < 0.85 else self._odd_system_prompt(rng)
         system = self._tokenizer.special_ids[SYSTEM]
         sample.add([system, *self._tokenizer.encode(prompt), EOS], 0)
         return sample
@@ -119,17 +123,13 @@ class Sampler:
         if rng.random() < _OFF_TOPIC_SHARE:
             return Turn(typed(self._off_topic.question(rng), rng), self._topics[OFF_TOPIC])
         topic = rng.choice(self._asked)
-        return Turn(typed(rng.choice(topic.questions), rng), topic)
+        question = self._more.question(topic.id, rng) if rng.random() < _PATTERN_SHARE else None
+        return Turn(typed(question or rng.choice(topic.questions), rng), topic)
 
-    def _add_question(self, sample: Sample, turn: Turn) -> None:
-        sample.add(self._tokens_of_question(turn.question), 0)
-        sample.add(self._guide(), 0)
-
-    def _tokens_of_question(self, question: str) -> list[int]:
-        return [self._tokenizer.special_ids[USER], *self._tokenizer.encode(question), EOS]
-
-    def _guide(self) -> list[int]:
-        return [self._tokenizer.special_ids[GUIDE]]
+    def _add_question(self, sample: Sample, turn: Turn, rng: random.Random) -> None:
+        begin, answer = self._tokenizer.special_ids[USER], self._tokenizer.special_ids[GUIDE]
+        question = self._tokenizer.encode(turn.question, rng if rng.random() < _LOOSE_SHARE else None)
+        sample.add([begin, *question, EOS, answer], 0)
 
     def _topic_token(self, topic: Topic) -> list[int]:
         return [self._tokenizer.special_ids[topic_token(topic.id)]]
@@ -168,4 +168,8 @@ def corpus_texts(topics: dict[str, Topic], off_topic: OffTopic, rng: random.Rand
         for text in itertools.chain(topic.questions, (question for question, _ in topic.follow_ups)):
             texts |= {text: 3, text.lower(): 3}
         texts |= dict.fromkeys(topic.answers, 3)
-    return texts | dict.fromkeys((off_topic.question(rng) for _ in range(6000)), 1)
+    patterns = MoreQuestions()
+    texts |= dict.fromkeys((off_topic.question(rng) for _ in range(6000)), 1)
+    for topic in topics:
+        texts |= dict.fromkeys(filter(None, (patterns.question(topic, rng) for _ in range(40))), 1)
+    return texts

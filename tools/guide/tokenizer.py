@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import heapq
 import itertools
+import random
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 UNKNOWN, BOS, EOS = range(3)
 SPACE = "▁"  # how SentencePiece writes a space
 _RUN = re.compile(rf"{SPACE}?[^\W\d_]+|{SPACE}?\d|{SPACE}?[^\w\s{SPACE}]+|{SPACE}|\s|_")
+_LEFT_OUT = 0.1  # share of merges
 _PRINTABLE = [chr(code) for code in range(33, 127)]
 
 
@@ -67,9 +69,12 @@ class Tokenizer:
     def __len__(self) -> int:
         return self._first_byte + 256 + len(self.pieces)
 
-    def encode(self, text: str) -> list[int]:
-        """The tokens of a text that begins after a special token."""
-        return self._tokens(_escaped(text)) if text else []
+    def encode(self, text: str, rng: random.Random | None = None) -> list[int]:
+        """The tokens of a text that begins after a special token.
+
+        With `rng` some merges are left out, so that training sees a word in other pieces too, as if mistyped.
+        """
+        return self._tokens(_escaped(text), rng) if text else []
 
     def encode_continuation(self, text: str) -> list[int]:
         """The same without the space in front."""
@@ -85,13 +90,18 @@ class Tokenizer:
             return bytes([token - self._first_byte])
         return self.pieces[token - self._first_byte - 256].replace(SPACE, " ").encode()
 
-    def _tokens(self, escaped: str) -> list[int]:
+    def _tokens(self, escaped: str, rng: random.Random | None = None) -> list[int]:
         # No piece has a space but at its beginning, so merges never cross one.
         parts = re.findall(rf"{SPACE}[^{SPACE}]*|[^{SPACE}]+", escaped)
+        if rng:
+            return [token for part in parts for token in self._merged(part, rng)]
         return [token for part in parts for token in self._tokens_of_word(part)]
 
     @functools.lru_cache(1 << 18)  # noqa: B019 (one tokenizer, as long as the program)
     def _tokens_of_word(self, word: str) -> tuple[int, ...]:
+        return self._merged(word)
+
+    def _merged(self, word: str, rng: random.Random | None = None) -> tuple[int, ...]:
         symbols = list(word)
         following = list(range(1, len(symbols) + 1))
         before = list(range(-1, len(symbols) - 1))
@@ -101,7 +111,7 @@ class Tokenizer:
             if left < 0 or right >= len(symbols):
                 return
             merged = symbols[left] + symbols[right]
-            if merged in self._ids:
+            if merged in self._ids and not (rng and rng.random() < _LEFT_OUT):
                 heapq.heappush(queue, (self._ids[merged], left, right, merged))
 
         for place in range(len(symbols) - 1):

@@ -16,7 +16,7 @@ from tools.guide.samples import LONGEST, Sample, Sampler, rows
 SEED = 3
 # A step is a batch of questions and one of conversations: rows, tokens in a row, tokens in all that are learnt from.
 # Their shapes are always the same, as the kernels for processors are made anew for each other one.
-_QUESTIONS, _CONVERSATIONS = (32, 128, 1024), (8, LONGEST, 3072)
+_QUESTIONS, _CONVERSATIONS = (48, 128, 1536), (4, LONGEST, 1536)
 _RATE, _WARM_UP = 2e-3, 40  # learning rate of every step, and steps until it is reached
 _WEIGHT_DECAY = 0.1
 _KINDS = ("question", "answer", "topic")
