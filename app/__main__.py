@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     gc.disable()
     from app.ui.application import run  # noqa: PLC0415
 
-    return run(options.file, options.data_dir)
+    return run(options.file, options.data_dir, offline=options.offline)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,9 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--data-dir", type=Path, metavar="DIR", help="keep chats, settings, models and logs under DIR and nowhere else"
     )
-    parser.add_argument(
-        "--offline", action="store_true", help="start with the network switched off (this version never uses it)"
-    )
+    parser.add_argument("--offline", action="store_true", help="start with the network switched off")
     parser.add_argument(
         "--self-test",
         action="store_true",

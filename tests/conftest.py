@@ -14,11 +14,15 @@ os.environ.setdefault(
     "QT_QPA_PLATFORM", "offscreen"
 )  # before anything imports Qt; tests of a real window set their own
 
+# Nor does any test touch the keyring of who runs it.
+os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
+
 import shiboken6
 from PySide6.QtCore import QThread
 
 from app.core.paths import DataPaths
 from app.engine.engine import Engine
+from tests.fake_hub import FakeHub
 
 SCRIPTED_CHILD = Path(__file__).with_name("scripted_child.py")
 
@@ -47,6 +51,14 @@ def start_engine(qtbot) -> Iterator[Callable[..., Engine]]:
     yield start
     for engine in engines:
         engine.close()
+
+
+@pytest.fixture
+def hub() -> Iterator[FakeHub]:
+    """A Hub of the test's own on this computer, and one that the app takes for the real one."""
+    with FakeHub() as hub, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_ENDPOINT", hub.endpoint)
+        yield hub
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ APP = Path(__file__).parent.parent / "app"
 
 STARTING_POINTS = ("app.__main__", "app.self_test")
 ENGINE_CHILD = ("app.engine.child", "app.engine.model_host")
+NETWORK = ("app.core.network", "app.core.connections")
 NOBODY = ()
 
 # A name covers everything below it; the longest that fits decides.
@@ -26,6 +27,7 @@ MAY_BE_IMPORTED_BY: dict[str, tuple[str, ...]] = {
     "app.engine": ("app.engine", *STARTING_POINTS),
     "app.engine.engine": ("app.ui", *STARTING_POINTS),
     "app.engine.protocol": ("app.engine", "app.ui", *STARTING_POINTS),
+    "app.engine.jobs": ("app.ui",),
     "app.ui": ("app.ui", *STARTING_POINTS),
     "app.self_test": ("app.__main__",),
     # What runs in the engine child is never imported by the window.
@@ -34,23 +36,27 @@ MAY_BE_IMPORTED_BY: dict[str, tuple[str, ...]] = {
     "app.engine.llama": ENGINE_CHILD,
     "app.engine.prompt": (*ENGINE_CHILD, "app.engine.llama"),
     "app.engine.templates": (*ENGINE_CHILD, "app.engine.prompt"),
-    # Qt: the window, and the two ends of the engine thread.
-    "PySide6": ("app.ui", "app.engine.engine", "app.engine.supervisor", "app.self_test"),
+    # Qt: the window, the two ends of the engine thread, and the GUI's end of the jobs.
+    "PySide6": ("app.ui", "app.engine.engine", "app.engine.supervisor", "app.engine.jobs", "app.self_test"),
     "shiboken6": ("app.ui",),
     # The doors of everything else from outside.
+    "httpcore2": ("app.core.connections",),
+    "httpx2": NETWORK,
+    "huggingface_hub": ("app.core.hub",),
     "jinja2": ("app.engine.templates",),
+    "keyring": ("app.core.secrets",),
     "llama_cpp": ("app.engine.llama",),
     "markdown_it": ("app.ui.markdown",),
     "platformdirs": ("app.core.paths",),
     "psutil": ("app.core.hardware",),
     "sqlite3": ("app.core.database",),
-    # Nothing here talks to the network. A second start finds the first through a socket of this computer.
+    # One way out. A second start finds the first through a socket of this computer.
+    "app.core.connections": ("app.core.network",),
     "PySide6.QtNetwork": ("app.ui.single_instance",),
-    "asyncio": NOBODY,
     "http": NOBODY,
-    "socket": NOBODY,
-    "ssl": NOBODY,
-    "urllib.request": NOBODY,
+    "socket": NETWORK,
+    "ssl": NETWORK,
+    "urllib.request": NETWORK,
 }
 
 # Where a bug is told in words instead of ending the process.

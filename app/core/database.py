@@ -78,6 +78,35 @@ _MIGRATIONS = (
         ) STRICT
         """,
     ),
+    (
+        """
+        CREATE TABLE requests (
+            position INTEGER PRIMARY KEY,                 -- in the order they were made
+            began_at REAL NOT NULL,
+            method TEXT NOT NULL,
+            host TEXT NOT NULL,
+            purpose TEXT NOT NULL,
+            status INTEGER,                               -- of HTTP; NULL if there was no answer
+            received INTEGER NOT NULL DEFAULT 0,          -- bytes of the body
+            note TEXT NOT NULL DEFAULT ''                 -- how it ended, if not well
+        ) STRICT
+        """,
+        """
+        CREATE TABLE downloads (
+            id TEXT PRIMARY KEY,
+            rank INTEGER NOT NULL,                        -- the place in the queue
+            plan TEXT NOT NULL,                           -- a JSON object, see core.downloads
+            paused INTEGER NOT NULL                       -- 1 if a person paused it
+        ) STRICT
+        """,
+        """
+        CREATE TABLE model_places (
+            path BLOB PRIMARY KEY,                        -- a folder or a file that was added
+            kind TEXT NOT NULL,
+            added_at REAL NOT NULL
+        ) STRICT
+        """,
+    ),
 )
 
 _BUSY_TIMEOUT = 3.0  # seconds

@@ -187,3 +187,122 @@ class DatabaseTooNew(StorageError):
 class DatabaseDamaged(StorageError):
     title = "The file with your conversations is damaged"
     hint = "It was left as it is. Restore it from a backup, or start Paddock with --data-dir and another folder."
+
+
+class NotEnoughSpace(StorageError):
+    title = "There is not enough free space on this disk"
+    hint = "Free some space, or choose another folder for models. What was downloaded so far is kept."
+
+
+class ModelFolderUnusable(StorageError):
+    title = "The folder for models cannot be written to"
+    hint = "Check that its drive is connected and that you may write there, or choose another folder."
+
+
+class NetworkError(AppError):
+    """Something that needs the network did not work. `is_transient`: trying again later may help by itself."""
+
+    title = "The network request failed"
+    hint = "Try again."
+    is_transient: ClassVar[bool] = False
+
+
+class Offline(NetworkError):
+    title = "Paddock is offline"
+    hint = "Switch Offline off to use the network."
+
+
+class NoConnection(NetworkError):
+    title = "The Hub cannot be reached"
+    hint = "Check the connection to the internet. If a proxy is needed, the system's settings name it."
+    is_transient = True
+
+
+class NoAnswer(NetworkError):
+    title = "The Hub does not answer"
+    hint = "It may be busy, or the connection slow. Try again."
+    is_transient = True
+
+
+class CertificateRefused(NetworkError):
+    title = "The connection to the Hub is not safe"
+    hint = (
+        "Its certificate was not accepted. Check the date of this computer; "
+        "in a company network ask for its certificate to be installed in the system."
+    )
+
+
+class HubFailed(NetworkError):
+    title = "The Hub has a problem"
+    hint = "This is not your fault. Try again in a while."
+    is_transient = True
+
+
+class RateLimited(NetworkError):
+    """`retry_after` seconds have to pass, as the Hub said; 0 if it did not say."""
+
+    title = "The Hub asks for a pause"
+    hint = "There were many requests from your address. Try again in a few minutes; a token raises the limit."
+    is_transient = True
+
+    def __init__(self, detail: str = "", retry_after: float = 0.0) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class NotTheHub(NetworkError):
+    title = "Something other than the Hub answered"
+    hint = "This network may want you to sign in first: open any page in your browser. Then try again."
+    is_transient = True
+
+
+class HubRefused(NetworkError):
+    title = "The Hub refused"
+    hint = "Try again later, or choose another model."
+
+
+class NotOnTheHub(NetworkError):
+    title = "There is no such model on the Hub"
+    hint = "Check the name. If the model is private, a token of someone who may see it is needed."
+
+
+class FileNotOnTheHub(NetworkError):
+    title = "The Hub no longer has this file"
+    hint = "Open the model's page again and choose another file."
+
+
+class ModelDisabled(NetworkError):
+    title = "The Hub does not give this model out"
+    hint = "Choose another model."
+
+
+class TokenNeeded(NetworkError):
+    title = "This model wants to know who you are"
+    hint = "Make a token on the Hub, enter it in Settings, and accept the model's terms on its page."
+
+
+class TokenRefused(NetworkError):
+    title = "The Hub does not accept your token"
+    hint = "It may have expired. Enter a new one in Settings, or remove it: public models need none."
+
+
+class AccessNotGranted(NetworkError):
+    title = "You have no access to this model yet"
+    hint = "Open the model's page on the Hub and ask for access; some are granted at once, some by a person."
+
+
+class TokenLacksPermission(NetworkError):
+    title = "Your token may not read this model"
+    hint = (
+        "On the Hub, give the token the permission to read gated repositories you can access, or make one that has it."
+    )
+
+
+class DownloadDamaged(NetworkError):
+    title = "The download does not match what the Hub promised"
+    hint = "It was fetched twice and thrown away. Try again later, or choose another file."
+
+
+class UnsafeFileName(NetworkError):
+    title = "The file has a name that is not safe"
+    hint = "Choose another file."

@@ -29,11 +29,15 @@ class Group(enum.Enum):
     LOADING = "loading"  # takes effect with `Apply and reload`
     SAMPLING = "sampling"  # takes effect with the next message
     APPLICATION = "application"  # takes effect at once
+    NETWORK = "network"  # takes effect at once; has a place of its own in Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How one field of `Settings` is shown and what it may hold. Numbers only have `minimum`, `maximum`, `step`."""
+    """How one field of `Settings` is shown and what it may hold. Numbers only have `minimum`, `maximum`, `step`.
+
+    A field whose default is True or False is a switch.
+    """
 
     group: Group
     label: str
@@ -186,6 +190,19 @@ class Settings:
         ),
     )
 
+    offline: bool = _field(
+        False,
+        Setting(Group.NETWORK, "Offline", "No connection leaves this computer."),
+    )
+    models_folder: str = _field(
+        "",
+        Setting(Group.NETWORK, "Models folder", "Where downloads go. Empty: a folder beside your conversations."),
+    )
+    token_kept: bool = _field(
+        False,
+        Setting(Group.NETWORK, "Token kept", "A Hub token was put into the system keyring, so it is looked for there."),
+    )
+
     def clamped(self) -> Settings:
         """These settings with every value of the right kind and within its limits."""
         return dataclasses.replace(
@@ -211,6 +228,8 @@ def _clamp(field: dataclasses.Field[Any], value: Any) -> Any:
     setting: Setting = field.metadata["setting"]
     if value is None:
         return None if setting.automatic else field.default
+    if isinstance(field.default, bool):
+        return value if isinstance(value, bool) else field.default
     if setting.choices:
         return value if value in [choice for choice, _ in setting.choices] else field.default
     if setting.minimum is None or setting.maximum is None:

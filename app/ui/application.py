@@ -7,11 +7,13 @@ ends, the last words are written, the database closes.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gc
 import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer, QUrl, Slot
 from PySide6.QtGui import QDesktopServices, QIcon
@@ -37,6 +39,7 @@ from app.ui.conversation_view import ConversationView
 from app.ui.library_place import LibraryPlace
 from app.ui.main_window import MainWindow
 from app.ui.messages import show_error
+from app.ui.model_library import ModelLibrary
 from app.ui.model_picker import ModelPicker
 from app.ui.model_presenter import ModelPresenter
 from app.ui.model_session import ModelSession
@@ -47,16 +50,26 @@ from app.ui.status import StatusReporter
 from app.ui.status_line import StatusLine
 from app.ui.system_prompt import SystemPrompt
 
+if TYPE_CHECKING:
+    from app.ui.network_presenter import NetworkPresenter
+
 log = logging.getLogger(__name__)
 
+_BACKGROUND_DELAY = 500  # milliseconds; until then the computer is the window's and the engine's alone
 _LOG_SIZE = 1_000_000  # bytes; a larger one is put aside at the next start, in place of the one before
 
 
-def run(file: Path | None, data_dir: Path | None, engine_command: Sequence[str] | None = None) -> int:
+def run(
+    file: Path | None,
+    data_dir: Path | None,
+    engine_command: Sequence[str] | None = None,
+    *,
+    offline: bool = False,
+) -> int:
     """Opens the window and returns once it is closed.
 
     `file` is a model to load, `data_dir` the folder that holds everything. `engine_command` starts another engine
-    child than our own.
+    child than our own. `offline` starts with the network switched off.
     """
     qt = QApplication(sys.argv[:1])
     qt.setApplicationName("Paddock")
@@ -76,7 +89,7 @@ def run(file: Path | None, data_dir: Path | None, engine_command: Sequence[str] 
         ConversationStore(database).mark_interrupted()
     except errors.AppError as error:
         return _give_up(error)
-    application = Application(paths, database, Engine(engine_command))
+    application = Application(paths, database, Engine(engine_command), offline=offline)
     instance.asked_to_show.connect(application.show_and_open)
     application.window.show()
     QTimer.singleShot(0, application, lambda: application.begin(file))
@@ -115,7 +128,7 @@ def _log_to(folder: Path) -> None:
 class Application(QObject):
     """The window and all behind it, wired."""
 
-    def __init__(self, paths: DataPaths, database: Connection, engine: Engine) -> None:
+    def __init__(self, paths: DataPaths, database: Connection, engine: Engine, *, offline: bool = False) -> None:
         super().__init__()
         self._paths = paths
         self._settings_store = SettingsStore(paths.settings)
@@ -126,6 +139,17 @@ class Application(QObject):
         self.models = ModelSession(engine, recent, self.settings, self)
         self.chat = ChatSession(store, engine, self.models, self.settings, self)
         self._build_widgets()
+        self.library = ModelLibrary(
+            paths,
+            database,
+            recent,
+            self.models,
+            self.settings,
+            self._library_place,
+            self.window.show_toast,
+            offline=offline or self._settings.offline,
+            parent=self,
+        )
         self._chat_presenter = ChatPresenter(
             self.chat,
             store,
@@ -138,8 +162,11 @@ class Application(QObject):
             self,
         )
         self._model_presenter = ModelPresenter(
-            self.models, recent, self._picker, self._library, self._panel, self._view, self
+            self.models, self.library.on_disk, self._picker, self._panel, self._view, self
         )
+        self._network_presenter: NetworkPresenter | None = None
+        self._background = QTimer(self, singleShot=True, interval=_BACKGROUND_DELAY)
+        self._background.timeout.connect(self.library.begin)
         self._status = StatusReporter(engine, self.models, self)
         self._wire()
         self._show_settings()
@@ -153,7 +180,7 @@ class Application(QObject):
         self._status_line = StatusLine()
         self._system_prompt = SystemPrompt()
         self._panel = SettingsPanel()
-        self._library = LibraryPlace()
+        self._library_place = LibraryPlace()
         self._settings_place = SettingsPlace()
         place = ChatPlace(
             self._conversations,
@@ -164,7 +191,7 @@ class Application(QObject):
             self._system_prompt,
             self._panel,
         )
-        self.window = MainWindow(place, self._library, self._settings_place)
+        self.window = MainWindow(place, self._library_place, self._settings_place)
 
     def _wire(self) -> None:
         window, chat, models = self.window, self._chat_presenter, self._model_presenter
@@ -180,10 +207,21 @@ class Application(QObject):
         models.open_file_requested.connect(window.choose_model_file)
         self.models.models_changed.connect(chat.show_models_changed)
         models.used.connect(self._on_models_used)
+        models.library_requested.connect(self._on_chat_library_requested)
+        models.model_page_requested.connect(self._on_models_model_page_requested)
+        self.library.use_requested.connect(models.use)
+        self.library.open_file_requested.connect(window.choose_model_file)
+        self.library.link_activated.connect(self._on_view_link_activated)
+        self.library.token_requested.connect(self._on_library_token_requested)
+        self.library.go_online_requested.connect(self._on_library_go_online_requested)
+        self.library.failed.connect(self._on_library_failed)
+        self.models.loaded.connect(self.library.update_memory)
+        self.models.unloaded.connect(self.library.update_memory)
         self._status.status_changed.connect(self._status_line.set_status)
         self._panel.changed.connect(self._on_settings_changed)
         self._settings_place.changed.connect(self._on_settings_changed)
         self._settings_place.open_folder_requested.connect(self._on_settings_place_open_folder_requested)
+        self._settings_place.needed.connect(self._on_settings_place_needed)
         self._view.link_activated.connect(self._on_view_link_activated)
 
     def settings(self) -> Settings:
@@ -203,11 +241,14 @@ class Application(QObject):
         else:
             self._model_presenter.show_models()
             self.open_file(str(file.absolute()))
+        self._background.start()
         gc.freeze()  # what is there now stays: no need to look at it again and again
         gc.enable()
 
     def close(self) -> None:
         """Ends everything. The window is gone already."""
+        self._background.stop()
+        self.library.close()
         self.chat.close()
         self.models.close()
         self.engine.close()
@@ -232,6 +273,8 @@ class Application(QObject):
         self._settings_place.set_settings(self._settings)
         self._settings_place.set_data_folder(str(self._paths.root))
         self._system_prompt.set_default(self._settings.default_system_prompt)
+        if self._network_presenter is not None:
+            self._network_presenter.show_settings()
         qt = QApplication.instance()
         assert isinstance(qt, QApplication)
         theme.apply_appearance(qt, self._settings.appearance)
@@ -246,8 +289,12 @@ class Application(QObject):
 
     @Slot(object)
     def _on_settings_changed(self, changed: Settings) -> None:
+        folder = self.library.download_folder()
         self._settings = changed
         self._show_settings()
+        if self.library.download_folder() != folder:
+            self.library.move_downloads_from(folder)
+        self.library.update_memory()
         try:
             self._settings_store.save(changed)
         except OSError as error:
@@ -277,6 +324,25 @@ class Application(QObject):
     def _on_chat_library_requested(self) -> None:
         self.window.show_place("library")
 
+    @Slot(str)
+    def _on_models_model_page_requested(self, repo: str) -> None:
+        self.window.show_place("library")
+        self.library.open_model(repo)
+
+    @Slot()
+    def _on_library_token_requested(self) -> None:
+        self.window.show_place("settings")
+        self._network_settings.focus_token()
+
+    @Slot()
+    def _on_library_go_online_requested(self) -> None:
+        self.library.network.set_offline(False)
+        self._on_settings_changed(dataclasses.replace(self._settings, offline=False))
+
+    @Slot(object)
+    def _on_library_failed(self, error: errors.AppError) -> None:
+        self.window.show_toast(f"{error}. {error.hint}")
+
     @Slot()
     def _on_chat_load_anyway_requested(self) -> None:
         self.models.open(self.models.path, force=True)
@@ -289,6 +355,21 @@ class Application(QObject):
     @Slot()
     def _on_models_used(self) -> None:
         self.window.show_place("chat")
+
+    @Slot()
+    def _on_settings_place_needed(self) -> None:
+        # Imported here: a start of the app does not wait for them.
+        from app.ui.ledger_view import LedgerView  # noqa: PLC0415
+        from app.ui.network_presenter import NetworkPresenter  # noqa: PLC0415
+        from app.ui.network_settings import NetworkSettings  # noqa: PLC0415
+
+        self._network_settings, ledger = NetworkSettings(), LedgerView()
+        self._network_presenter = NetworkPresenter(
+            self.library.network, self.settings, self.library.download_folder, self._network_settings, ledger, self
+        )
+        self._network_presenter.changed.connect(self._on_settings_changed)
+        self._settings_place.add_section(self.tr("Network"), self._network_settings)
+        self._settings_place.add_section(self.tr("Requests that left this computer"), ledger)
 
     @Slot()
     def _on_settings_place_open_folder_requested(self) -> None:

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QProgressBar, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, Qt, Signal, SignalInstance
+from PySide6.QtGui import QAction, QPalette, QResizeEvent
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+    QWidgetAction,
+)
 
-from app.core.recent_models import RecentModel
+from app.core.library import ModelFile
+from app.core.units import format_bytes
 from app.ui.plain_text import button_text, tool_tip
+
+_OTHERS = 12  # models offered besides the quants of the present one; the rest is in the Library
 
 
 class ModelPicker(QWidget):
-    """Shows model, quant and state. Its menu offers the models used before, the guide, another file, and to unload."""
+    """Shows model, quant and state. Its menu switches to another quant or model on disk, and leads to more."""
 
     model_requested = Signal(str)  # path
     guide_requested = Signal()
+    another_quant_requested = Signal()
+    library_requested = Signal()
     open_requested = Signal()
     unload_requested = Signal()
     cancel_requested = Signal()
@@ -26,16 +40,17 @@ class ModelPicker(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("model_picker")
-        self._recent: list[tuple[QAction, Path]] = []
-        self._guide_action = QAction(self.tr("Guide"), self)
+        self._on_disk: list[tuple[QAction, Path]] = []
+        self._models: Sequence[ModelFile] = ()
+        self._family = ""
+        self._loaded_path = ""
+        self._guide_action = self._action("guide", self.tr("Guide"), self.guide_requested)
         self._guide_action.setToolTip(self.tr("A tiny model that knows Paddock and nothing else"))
-        self._guide_action.setObjectName("guide")
-        self._guide_action.triggered.connect(self.guide_requested)
-        self._open_action = QAction(self.tr("Open model file…"), self)
-        self._open_action.triggered.connect(self.open_requested)
-        self._unload_action = QAction(self.tr("Unload model"), self)
-        self._unload_action.setObjectName("unload_model")
-        self._unload_action.triggered.connect(self.unload_requested)
+        self._quant_action = self._action("another_quant", self.tr("Get another quant…"), self.another_quant_requested)
+        self._more_action = self._action("more_in_library", self.tr("More in the Library…"), self.library_requested)
+        self._library_action = self._action("get_a_model", self.tr("Get a model…"), self.library_requested)
+        self._open_action = self._action("open_a_file", self.tr("Open model file…"), self.open_requested)
+        self._unload_action = self._action("unload_model", self.tr("Unload model"), self.unload_requested)
         self._button = _ElidingButton()
         self._button.setObjectName("model")
         self._button.setAccessibleName("Model")
@@ -63,23 +78,56 @@ class ModelPicker(QWidget):
         layout.addLayout(row)
         layout.addWidget(self._progress)
         self.setFocusProxy(self._button)
-        self.set_models([])
+        self.set_models([], "", "")
         self.show_none()
 
-    def set_models(self, models: Sequence[RecentModel]) -> None:
-        """Offers `models` in their order."""
+    def _action(self, name: str, text: str, wish: SignalInstance) -> QAction:
+        action = QAction(text, self)
+        action.setObjectName(name)
+        action.triggered.connect(wish)
+        return action
+
+    def set_models(self, models: Sequence[ModelFile], present_family: str, present_path: str) -> None:
+        """Offers the models on disk that can be used.
+
+        `present_family` is the model whose quants come first, `present_path` the file that is loaded; empty if none.
+        """
+        self._models, self._family, self._loaded_path = models, present_family, present_path
+        if not self._menu.isVisible():  # never while someone is about to click
+            self._fill_menu()
+
+    def _fill_menu(self) -> None:
+        usable = [model for model in self._models if not model.problem]
+        quants = [model for model in usable if self._family and model.family == self._family]
+        others = [model for model in usable if model not in quants]
+        others.sort(key=lambda model: (-model.used_at, model.name.lower(), model.path))
+        self._on_disk = []
         self._menu.clear()
-        self._recent = [(self._recent_action(model), Path(model.path)) for model in models]
-        self._menu.addActions([action for action, _ in self._recent])
-        self._menu.addSeparator()
+        self._add_section(self.tr("Quants of this model"), sorted(quants, key=lambda model: model.size))
+        self._add_section(self.tr("Other models"), others[:_OTHERS])
+        if len(others) > _OTHERS:
+            self._menu.addAction(self._more_action)
         self._menu.addAction(self._guide_action)
         self._menu.addSeparator()
-        self._menu.addActions([self._open_action, self._unload_action])
+        self._quant_action.setVisible("/" in self._family)  # only such a name is that of a page
+        self._menu.addActions([self._quant_action, self._library_action, self._open_action])
+        self._menu.addSeparator()
+        self._menu.addAction(self._unload_action)
 
-    def _recent_action(self, model: RecentModel) -> QAction:
-        action = QAction(button_text(_joined(model.name, model.quant)), self._menu)
-        action.setToolTip(tool_tip(model.path))
-        action.triggered.connect(partial(self.model_requested.emit, model.path))
+    def _add_section(self, heading: str, models: Sequence[ModelFile]) -> None:
+        if not models:
+            return
+        self._menu.addAction(_Heading(heading, self._menu))
+        for model in models:
+            action = self._model_action(model)
+            self._menu.addAction(action)
+            self._on_disk.append((action, model.path))
+
+    def _model_action(self, model: ModelFile) -> QAction:
+        action = QAction(button_text(_joined(model.name, model.quant, format_bytes(model.size))), self._menu)
+        action.setCheckable(True)
+        action.setToolTip(tool_tip(str(model.path)))
+        action.triggered.connect(lambda: self.model_requested.emit(str(model.path)))
         return action
 
     def show_none(self) -> None:
@@ -112,8 +160,23 @@ class ModelPicker(QWidget):
             self._button.setFocus()
 
     def _on_menu_about_to_show(self) -> None:
-        for action, path in self._recent:
+        self._fill_menu()
+        for action, path in self._on_disk:
             action.setEnabled(path.exists())
+            action.setChecked(self._unload_action.isEnabled() and str(path) == self._loaded_path)
+
+
+class _Heading(QWidgetAction):
+    """What `QMenu.addSection` would make, which shows no text under a style sheet. A separator is passed over."""
+
+    def __init__(self, text: str, menu: QMenu) -> None:
+        super().__init__(menu)
+        self.setText(text)
+        self.setSeparator(True)
+        label = QLabel(text)
+        label.setObjectName("menu_heading")
+        label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+        self.setDefaultWidget(label)
 
 
 class _ElidingButton(QPushButton):

@@ -1,4 +1,4 @@
-"""Brings the model session and what shows it together: picker, library, settings, and the notice in the chat."""
+"""Brings the model session and what shows it together: picker, settings, and the notice in the chat."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from app.core import errors
 from app.core.guide import guide_path
-from app.core.recent_models import RecentModels
 from app.engine.protocol import LoadedModel
 from app.ui.chat_presenter import failure_of
 from app.ui.conversation_view import ConversationView, Failure
-from app.ui.library_place import LibraryPlace
 from app.ui.model_picker import ModelPicker
 from app.ui.model_session import ModelSession
+from app.ui.models_on_disk import ModelsOnDisk
 from app.ui.settings_panel import SettingsPanel
 
 
@@ -22,33 +21,32 @@ class ModelPresenter(QObject):
     """Owns no widget and no data; knows who has to hear of what."""
 
     open_file_requested = Signal()
+    library_requested = Signal()
+    model_page_requested = Signal(str)  # owner/name
     used = Signal()  # a model was chosen: the Chat place is where it is seen
 
     def __init__(
         self,
         session: ModelSession,
-        recent: RecentModels,
+        on_disk: ModelsOnDisk,
         picker: ModelPicker,
-        library: LibraryPlace,
         settings: SettingsPanel,
         view: ConversationView,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._session = session
-        self._recent = recent
+        self._on_disk = on_disk
         self._picker = picker
-        self._library = library
         self._settings = settings
         self._view = view
-        picker.model_requested.connect(self._on_model_requested)
+        picker.model_requested.connect(self.use)
+        picker.library_requested.connect(self.library_requested)
+        picker.another_quant_requested.connect(self._on_picker_another_quant_requested)
         picker.guide_requested.connect(self._on_picker_guide_requested)
         picker.open_requested.connect(self.open_file_requested)
         picker.unload_requested.connect(session.unload)
         picker.cancel_requested.connect(session.cancel)
-        library.model_requested.connect(self._on_model_requested)
-        library.open_requested.connect(self.open_file_requested)
-        library.forget_requested.connect(self._on_library_forget_requested)
         settings.apply_requested.connect(session.reload)
         session.loading_began.connect(self._on_session_loading_began)
         session.progressed.connect(picker.show_loading)
@@ -56,13 +54,13 @@ class ModelPresenter(QObject):
         session.unloaded.connect(self._on_session_unloaded)
         session.cancelled.connect(self._on_session_unloaded)
         session.failed.connect(self._on_session_failed)
-        session.models_changed.connect(self.show_models)
+        on_disk.changed.connect(self.show_models)
 
     @Slot()
     def show_models(self) -> None:
-        models = self._recent.all()
-        self._picker.set_models(models)
-        self._library.set_models(models)
+        """Offers what is on disk."""
+        present = self._on_disk.find(self._session.path)
+        self._picker.set_models(self._on_disk.models, present.family if present else "", self._session.loaded_path)
 
     def begin(self) -> None:
         """Loads the model used last, unless it ended the engine the last time; then says so."""
@@ -78,18 +76,19 @@ class ModelPresenter(QObject):
             )
 
     @Slot(str)
-    def _on_model_requested(self, path: str) -> None:
+    def use(self, path: str) -> None:
+        """Loads a model that was chosen."""
         self.used.emit()
         self._session.open(path)
 
     @Slot()
     def _on_picker_guide_requested(self) -> None:
-        self._on_model_requested(str(guide_path()))
+        self.use(str(guide_path()))
 
-    @Slot(str)
-    def _on_library_forget_requested(self, path: str) -> None:
-        self._recent.forget(path)
-        self.show_models()
+    @Slot()
+    def _on_picker_another_quant_requested(self) -> None:
+        if present := self._on_disk.find(self._session.path):
+            self.model_page_requested.emit(present.family)
 
     @Slot(str)
     def _on_session_loading_began(self, name: str) -> None:
@@ -99,6 +98,7 @@ class ModelPresenter(QObject):
     @Slot(object)
     def _on_session_loaded(self, model: LoadedModel) -> None:
         self._picker.show_loaded(model.name, model.quant)
+        self.show_models()
         self._settings.set_in_force(self._session.settings_in_force)
         self._settings.set_automatic_values(
             {"context_length": model.context_length, "threads": model.threads, "gpu_layers": model.gpu_layers}

@@ -67,6 +67,16 @@ class ModelSession(QObject):
         return self._path
 
     @property
+    def loaded_path(self) -> str:
+        """The model that is loaded; empty if none is."""
+        return self._engine.model.path if self._engine.model else ""
+
+    @property
+    def loaded_bytes(self) -> int:
+        """About what unloading the present model will free."""
+        return self._engine.model.file_size if self._engine.model else 0
+
+    @property
     def is_loading(self) -> bool:
         return self._loading is not None
 

@@ -30,6 +30,7 @@ class SettingsPlace(QScrollArea):
 
     changed = Signal(object)  # Settings, whole
     open_folder_requested = Signal()
+    needed = Signal()  # about to be seen for the first time: whoever has more to set adds it
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -60,7 +61,7 @@ class SettingsPlace(QScrollArea):
         """One column, no wider than is good to read."""
         column = QWidget()
         column.setMaximumWidth(self.fontMetrics().averageCharWidth() * 100)
-        layout = QVBoxLayout(column)
+        self._sections = layout = QVBoxLayout(column)
         general = QGroupBox(self.tr("General"))
         rows = QVBoxLayout(general)
         rows.setSpacing(self.fontMetrics().height())
@@ -93,6 +94,12 @@ class SettingsPlace(QScrollArea):
         QVBoxLayout(box).addWidget(self._versions)
         return box
 
+    def add_section(self, title: str, content: QWidget) -> None:
+        """Shows `content` between the general settings and the data."""
+        box = QGroupBox(title)
+        QVBoxLayout(box).addWidget(content)
+        self._sections.insertWidget(self._sections.count() - 3, box)
+
     def set_settings(self, settings: Settings) -> None:
         """Shows `settings`."""
         self._settings = settings
@@ -108,6 +115,7 @@ class SettingsPlace(QScrollArea):
         # Not before: finding out takes as long as building the whole place.
         if not self._versions.text():
             self._versions.setText(versions_text())
+            self.needed.emit()
         super().showEvent(event)
 
     def flush(self) -> None:

@@ -84,7 +84,8 @@ def test_a_new_user_gets_an_answer_by_one_click(start):
 def test_a_new_user_finds_the_way_to_the_library(start):
     person = start("floods")
     person.qtbot.mouseClick(person.sees_button("Go to the Library"), Qt.MouseButton.LeftButton)
-    assert person.sees_button("Open model file").isVisible()
+    box = person.window.findChild(QLineEdit, "search_models")
+    person.qtbot.waitUntil(box.isVisible)
     assert not person.window.findChild(QPlainTextEdit, "message").isVisible()
 
 

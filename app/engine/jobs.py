@@ -1,0 +1,200 @@
+"""Slow work off the GUI thread: network, hashing, scanning folders.
+
+Every job is a coroutine on one event loop in one background thread. That makes a job cheap to wait (a download that
+sleeps until its next try costs nothing) and quick to cancel in any state, connecting and stalled ones included, which
+a thread that blocks in a socket is not. What blocks by nature goes through `asyncio.to_thread` inside the job.
+
+The thread and `asyncio` are started by the first job, so that a start of the app does not wait for them.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Qt, Signal, Slot
+
+from app.core.errors import AppError
+
+if TYPE_CHECKING:
+    import asyncio
+
+log = logging.getLogger(__name__)
+
+Report = Callable[[object], None]
+Work = Callable[[Report], Coroutine[Any, Any, object]]
+"""Makes the coroutine of a job. It may call the function it is given from any thread to tell how far it is."""
+
+_CLOSING_SECONDS = 5.0
+
+
+class Job(QObject):
+    """One piece of work. Lives on the GUI thread; ends with exactly one of `finished`, `failed` and `cancelled`."""
+
+    progressed = Signal(object)
+    finished = Signal(object)  # what the coroutine returned
+    failed = Signal(object)  # AppError
+    cancelled = Signal()
+
+    def __init__(self, cancel: Callable[[Job], None], parent: QObject) -> None:
+        super().__init__(parent)
+        self._cancel = cancel
+        self.has_ended = False
+
+    def cancel(self) -> None:
+        """Asks for the end, which `cancelled` will tell. Nothing happens if the job has ended already."""
+        if not self.has_ended:
+            self._cancel(self)
+
+
+class JobRunner(QObject):
+    """Starts jobs, and tells on the GUI thread what comes of them."""
+
+    _has_news = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._thread: _LoopThread | None = None
+        self._tasks: dict[Job, asyncio.Task[object]] = {}  # touched by the loop's thread alone
+        # Not as arguments of the signal: Qt would keep them beyond the end of the jobs that they name.
+        self._news: deque[tuple[Job, str, object]] = deque()
+        self._has_news.connect(self._on_has_news, Qt.ConnectionType.QueuedConnection)
+
+    def start(self, work: Work) -> Job:
+        """Begins `work` soon, on the loop's thread."""
+        if self._thread is None:
+            self._thread = _LoopThread()
+        job = Job(self._cancel, self)
+        self._thread.call(lambda: self._begin(job, work))
+        return job
+
+    def start_function(self, function: Callable[[], object]) -> Job:
+        """Begins a function that blocks, on a thread of its own. Cancelled, its result is not waited for."""
+        return self.start(lambda _report: _in_a_thread(function))
+
+    def close(self, last: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Cancels all jobs, runs `last` on the loop, and waits for the end of the thread, a few seconds at most.
+
+        The jobs tell nothing any more.
+        """
+        if self._thread is not None:
+            self._thread.close(last)
+            self._thread = None
+        self._news.clear()
+
+    def _cancel(self, job: Job) -> None:
+        if self._thread is not None:
+            self._thread.call(lambda: self._cancel_task(job))
+
+    # On the loop's thread
+
+    def _begin(self, job: Job, work: Work) -> None:
+        import asyncio  # noqa: PLC0415 (the thread has imported it by now)
+
+        task = asyncio.get_running_loop().create_task(work(partial(self._tell, job, "progressed")))
+        self._tasks[job] = task
+        task.add_done_callback(lambda task: self._tell_end(job, task))
+
+    def _cancel_task(self, job: Job) -> None:
+        if job in self._tasks:
+            self._tasks[job].cancel()
+
+    def _tell_end(self, job: Job, task: asyncio.Task[object]) -> None:
+        del self._tasks[job]
+        if task.cancelled():
+            self._tell(job, "cancelled", None)
+        elif (error := task.exception()) is None:
+            self._tell(job, "finished", task.result())
+        else:
+            self._tell(job, "failed" if isinstance(error, AppError) else "bug", error)
+
+    def _tell(self, job: Job, what: str, value: object) -> None:
+        self._news.append((job, what, value))
+        self._has_news.emit()
+
+    # On the GUI thread
+
+    @Slot()
+    def _on_has_news(self) -> None:
+        while self._news:
+            job, what, value = self._news.popleft()
+            if what == "progressed":
+                job.progressed.emit(value)
+            else:
+                self._end(job, what, value)
+
+    @staticmethod
+    def _end(job: Job, what: str, value: object) -> None:
+        job.has_ended = True
+        job.deleteLater()
+        if what == "finished":
+            job.finished.emit(value)
+        elif isinstance(value, AppError):
+            job.failed.emit(value)
+        else:
+            job.cancelled.emit()
+        if what == "bug":
+            assert isinstance(value, Exception)
+            raise value
+
+
+async def _in_a_thread(function: Callable[[], object]) -> object:
+    import asyncio  # noqa: PLC0415
+
+    return await asyncio.to_thread(function)
+
+
+class _LoopThread:
+    """A thread that runs an event loop."""
+
+    def __init__(self) -> None:
+        self._calls: list[Callable[[], object]] = []
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._main, name="jobs", daemon=True)
+        self._thread.start()
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Has `function` called on the loop's thread, in the order of the calls."""
+        with self._lock:
+            if self._loop is None:
+                self._calls.append(function)
+                return
+        self._loop.call_soon_threadsafe(function)
+
+    def close(self, last: Callable[[], Awaitable[None]] | None) -> None:
+        self.call(lambda: self._end(last))
+        self._thread.join(_CLOSING_SECONDS)
+        if self._thread.is_alive():
+            log.warning("the jobs did not end in time")
+
+    def _main(self) -> None:
+        import asyncio  # noqa: PLC0415 (here it keeps nobody waiting)
+
+        asyncio.run(self._live())
+
+    async def _live(self) -> None:
+        import asyncio  # noqa: PLC0415
+
+        self._ended = asyncio.Event()
+        self._last: Callable[[], Awaitable[None]] | None = None
+        with self._lock:
+            self._loop = asyncio.get_running_loop()
+            waiting, self._calls = self._calls, []
+        for function in waiting:
+            function()
+        await self._ended.wait()
+        jobs = asyncio.all_tasks() - {asyncio.current_task()}
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+        if self._last is not None:
+            await self._last()
+
+    def _end(self, last: Callable[[], Awaitable[None]] | None) -> None:
+        self._last = last
+        self._ended.set()
