@@ -18,11 +18,11 @@ MUCH_SPACE = Space(total=1 << 45, free=1 << 44)
 
 
 class HastyNetwork(Network):
-    """Waits half a second for an answer, not a quarter of a minute."""
+    """Waits a second for an answer, not a quarter of a minute."""
 
     @asynccontextmanager
     async def open(self, url: str, purpose: Purpose, **options):
-        async with super().open(url, purpose, **options, timeout=Timeouts(connect=0.5, read=0.5)) as response:
+        async with super().open(url, purpose, **options, timeout=Timeouts(connect=1.0, read=1.0)) as response:
             yield response
 
 

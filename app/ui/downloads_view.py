@@ -81,7 +81,7 @@ class DownloadsView(QWidget):
         for button in (self._pause, self._resume, self._cancel, self._up, self._down):
             buttons.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         column = QWidget()
-        column.setMaximumWidth(self.fontMetrics().averageCharWidth() * 130)
+        column.setMaximumWidth(self.fontMetrics().averageCharWidth() * 165)
         layout = QVBoxLayout(column)
         layout.addWidget(heading)
         layout.addWidget(self._view)

@@ -80,11 +80,15 @@ def shelf_item(model: ShelfModel) -> QStandardItem:
 
 def result_item(row: SearchRow) -> QStandardItem:
     """A row of what was found."""
-    details = [tr("{0} downloads").format(format_count(row.downloads)), tr("{0} likes").format(format_count(row.likes))]
+    details = [tr("{0} downloads").format(format_count(row.downloads)), likes_in_words(row.likes)]
     if row.changed_at:
         details.append(tr("changed {0}").format(moment_in_words(row.changed_at)))
     details += [row.licence, tr("gated") if row.gated else ""]
     return _item(row.id, [], _joined(details))
+
+
+def likes_in_words(count: int) -> str:
+    return tr("1 like") if count == 1 else tr("{0} likes").format(format_count(count))
 
 
 def _item(repo: str, notes: Sequence[str], second_line: str) -> QStandardItem:

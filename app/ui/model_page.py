@@ -17,6 +17,7 @@ from app.ui import accessibility
 from app.ui.failure_panel import Failure, FailurePanel
 from app.ui.messages import failure_words
 from app.ui.model_card import ModelCard
+from app.ui.model_list import likes_in_words
 from app.ui.moments import moment_in_words
 from app.ui.notice import Notice
 from app.ui.quant_table import QuantTable
@@ -232,7 +233,7 @@ def _facts(model: HubModel) -> str:
     ]
     reception = [
         tr("{0} downloads in 30 days").format(format_count(model.downloads)),
-        tr("{0} likes").format(format_count(model.likes)),
+        likes_in_words(model.likes),
         tr("changed {0}").format(moment_in_words(model.changed_at)) if model.changed_at else "",
     ]
     return "\n".join(" · ".join(part for part in line if part) for line in (what, reception))

@@ -96,7 +96,7 @@ class MyModels(QWidget):
             buttons.addWidget(each)
         buttons.addStretch(1)
         column = QWidget()
-        column.setMaximumWidth(self.fontMetrics().averageCharWidth() * 130)
+        column.setMaximumWidth(self.fontMetrics().averageCharWidth() * 165)
         layout = QVBoxLayout(column)
         layout.addLayout(top)
         layout.addWidget(self._view, 1)

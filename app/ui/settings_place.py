@@ -60,7 +60,7 @@ class SettingsPlace(QScrollArea):
     def _page(self) -> QWidget:
         """One column, no wider than is good to read."""
         column = QWidget()
-        column.setMaximumWidth(self.fontMetrics().averageCharWidth() * 100)
+        column.setMaximumWidth(self.fontMetrics().averageCharWidth() * 135)
         self._sections = layout = QVBoxLayout(column)
         general = QGroupBox(self.tr("General"))
         rows = QVBoxLayout(general)

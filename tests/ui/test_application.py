@@ -2,74 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QLineEdit, QListView, QPlainTextEdit, QSpinBox
 
 from app.core import guide
-from app.core.database import open_database
-from app.core.paths import DataPaths
 from app.core.settings import SettingsStore
-from app.ui.application import Application
-
-TIMEOUT = 20_000
-
-
-class Person:
-    """Sees the window, and has a keyboard and a mouse."""
-
-    def __init__(self, application: Application, qtbot) -> None:
-        self.application = application
-        self.window = application.window
-        self.qtbot = qtbot
-
-    def control(self, kind: type, name: str):
-        return next(widget for widget in self.window.findChildren(kind, name) if widget.isVisible())
-
-    def press(self, name: str) -> None:
-        self.qtbot.mouseClick(self.control(QAbstractButton, name), Qt.MouseButton.LeftButton)
-
-    def sees_button(self, text: str) -> QAbstractButton | None:
-        buttons = self.window.findChildren(QAbstractButton)
-        return next((button for button in buttons if button.isVisible() and button.text() == text), None)
-
-    def write(self, text: str) -> None:
-        box = self.control(QPlainTextEdit, "message")
-        self.qtbot.keyClicks(box, text)
-        self.qtbot.keyClick(box, Qt.Key.Key_Return)
-
-    def wait_for(self, condition: Callable[[], object]) -> None:
-        self.qtbot.waitUntil(lambda: bool(condition()), timeout=TIMEOUT)
-
-    def status(self) -> str:
-        return self.control(QLineEdit, "status").text()
-
-    def conversations(self) -> list[str]:
-        model = self.control(QListView, "conversations").model()
-        return [model.index(row, 0).data() for row in range(model.rowCount())]
-
-
-@pytest.fixture
-def start(start_engine, paths: DataPaths, qtbot) -> Iterator[Callable[..., Person]]:
-    opened = []
-
-    def begin(behaviour: str, file: str = "") -> Person:
-        database = open_database(paths.database)
-        application = Application(paths, database, start_engine(behaviour))
-        qtbot.addWidget(application.window)
-        application.window.show()
-        application.begin(Path(file) if file else None)
-        opened.append((application, database))
-        return Person(application, qtbot)
-
-    yield begin
-    for application, database in opened:
-        application.window.close()
-        application.close()
-        database.close()
 
 
 def test_a_new_user_gets_an_answer_by_one_click(start):

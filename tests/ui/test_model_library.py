@@ -1,0 +1,168 @@
+"""The Library of the whole window against a Hub on this computer."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QCheckBox,
+    QLabel,
+    QLineEdit,
+    QListView,
+    QTabBar,
+    QTableView,
+    QWidget,
+)
+
+from tests.fake_hub import FakeHub
+from tests.fake_hub_faults import Fault, Kind
+from tests.gguf_writer import write_gguf
+from tests.ui.person import Person
+
+REPO = "maker/Storyteller-GGUF"
+
+
+@pytest.fixture
+def quant_files(tmp_path):
+    """Two quants of a model small enough to be loaded by anything."""
+    content = write_gguf(tmp_path / "story.gguf", quant="Q8_0").read_bytes()
+    return {"storyteller.Q4_K_M.gguf": content, "storyteller.Q8_0.gguf": content + bytes(32)}
+
+
+@pytest.fixture
+def person(hub: FakeHub, quant_files, start) -> Person:
+    hub.add_model(REPO, files=quant_files, card="# Storyteller\n\nIt tells stories.", downloads=5, likes=1)
+    person = start("floods")
+    person.wait_for(lambda: person.status().startswith("Ready"))
+    person.press("library")
+    return person
+
+
+def look_for(person: Person, text: str) -> None:
+    box = person.control(QLineEdit, "search_models")
+    box.clear()
+    person.qtbot.keyClicks(box, text)
+
+
+def rows(view: QAbstractItemView) -> list[str]:
+    model = view.model()
+    return [str(model.index(row, 0).data(Qt.ItemDataRole.DisplayRole)) for row in range(model.rowCount())]
+
+
+def texts(person: Person) -> str:
+    return "\n".join(label.text() for label in person.window.findChildren(QLabel) if label.isVisible())
+
+
+def open_page(person: Person) -> QTableView:
+    look_for(person, REPO)
+    person.qtbot.keyClick(person.control(QLineEdit, "search_models"), Qt.Key.Key_Return)
+    person.wait_for(lambda: [t for t in person.window.findChildren(QTableView, "quants") if t.isVisible()])
+    table = person.control(QTableView, "quants")
+    person.wait_for(lambda: len(rows(table)) == 2)
+    return table
+
+
+def choose(table: QTableView, name: str) -> None:
+    found = next(row for row, text in enumerate(rows(table)) if name in text)
+    table.setCurrentIndex(table.model().index(found, 0))
+
+
+def download(person: Person, name: str) -> None:
+    choose(open_page(person), name)
+    person.press("download")
+    person.wait_for(lambda: person.sees_button("Use"))
+
+
+def test_the_shelf_is_there_without_a_request(person, hub):
+    shelf = person.control(QListView, "models")
+    assert "TinyLlama" in rows(shelf)[0]
+    assert hub.requests == []
+
+
+def test_a_search_finds_models_as_one_types(person):
+    look_for(person, "storyt")
+    person.wait_for(lambda: rows(person.control(QListView, "models")) == ["Storyteller-GGUF"])
+
+
+def test_a_pasted_name_opens_the_models_page_with_its_card(person):
+    open_page(person)
+    person.wait_for(lambda: "It tells stories." in "".join(w.toPlainText() for w in browsers(person)))
+
+
+def browsers(person: Person) -> list[QWidget]:
+    return [widget for widget in person.window.findChildren(QWidget) if hasattr(widget, "toPlainText")]
+
+
+def test_a_quant_is_downloaded_used_and_switched_in_two_clicks(person, paths):
+    download(person, "Q4_K_M")
+    assert (paths.models / REPO / "storyteller.Q4_K_M.gguf").is_file()
+    person.press("use")
+    person.wait_for(lambda: person.control(QAbstractButton, "model").accessibleDescription().endswith("ready"))
+    person.press("library")
+    choose(person.control(QTableView, "quants"), "Q8_0")
+    person.press("download")
+    person.wait_for((paths.models / REPO / "storyteller.Q8_0.gguf").is_file)
+    person.press("chat")
+    menu = person.control(QAbstractButton, "model").menu()
+    person.wait_for(lambda: any("Q8_0" in action.text() for action in menu.actions()))
+    next(action for action in menu.actions() if "Q8_0" in action.text()).trigger()
+    person.wait_for(lambda: person.application.models.path.endswith("storyteller.Q8_0.gguf"))
+
+
+def test_a_deleted_model_goes_to_the_trash_and_comes_back(person, paths):
+    download(person, "Q4_K_M")
+    file = paths.models / REPO / "storyteller.Q4_K_M.gguf"
+    person.control(QTabBar, "library_pages").setCurrentIndex(1)
+    person.wait_for(lambda: len(rows(person.control(QListView, "models_on_this_computer"))) == 1)
+    person.press("delete")
+    person.wait_for(lambda: not file.exists())
+    person.press("toast_action")  # Undo
+    person.wait_for(file.exists)
+
+
+def test_a_download_that_was_under_way_goes_on_at_the_next_start(person, hub, start, paths):
+    hub.faults.add(Fault(Kind.STALL, "cdn", after_bytes=1000, times=None))
+    choose(open_page(person), "Q8_0")
+    person.press("download")
+    downloads = lambda: person.control(QListView, "downloads")  # noqa: E731
+    person.wait_for(lambda: list((paths.models / REPO).glob("*.part")))
+    assert rows(downloads()) == ["storyteller.Q8_0.gguf"]
+    person.application.library.close()
+    hub.faults.clear()
+    again = start("floods")
+    again.wait_for((paths.models / REPO / "storyteller.Q8_0.gguf").is_file)
+
+
+def test_offline_nothing_is_asked_and_one_click_goes_online(person, hub):
+    person.press("settings")
+    offline = person.control(QCheckBox, "offline")
+    offline.click()
+    person.press("library")
+    hub.forget_requests()
+    look_for(person, "storyt")
+    person.wait_for(lambda: "Paddock is offline" in texts(person))
+    assert hub.requests == []
+    person.press("go_online")
+    person.wait_for(lambda: rows(person.control(QListView, "models")) == ["Storyteller-GGUF"])
+    person.press("settings")
+    assert not person.control(QCheckBox, "offline").isChecked()
+
+
+def test_the_ledger_lists_what_was_asked(person):
+    look_for(person, "storyt")
+    person.wait_for(lambda: rows(person.control(QListView, "models")) == ["Storyteller-GGUF"])
+    person.press("settings")
+    person.wait_for(lambda: person.control(QTableView, "requests").model().rowCount() >= 1)
+    model = person.control(QTableView, "requests").model()
+    said = [str(model.index(0, column).data()) for column in range(model.columnCount())]
+    assert "searching for models" in said and any(text.startswith("127.0.0.1") for text in said)
+
+
+def test_a_hub_that_fails_is_told_in_words_with_a_way_on(person, hub):
+    hub.faults.add(Fault(Kind.CLOSE, "api"))
+    look_for(person, "storyt")
+    person.wait_for(lambda: "The Hub cannot be reached" in texts(person))
+    person.qtbot.mouseClick(person.sees_button("Try again"), Qt.MouseButton.LeftButton)
+    person.wait_for(lambda: rows(person.control(QListView, "models")) == ["Storyteller-GGUF"])
