@@ -1,7 +1,7 @@
 """Takes the pictures in resources/screenshots: `make screenshots`, or `python tools/screenshots.py FOLDER`.
 
-The window and the engine thread are the app's own. What the model says is scripted, so that the pictures are the same
-on every machine.
+The window and the engine thread are the app's own. What the model says is scripted, and a fake Hub stands in for the
+real one, so that the pictures are the same on every machine.
 """
 
 from __future__ import annotations
@@ -13,13 +13,23 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6.QtCore import QEventLoop, QTimer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import (
+    QApplication,
+    QLineEdit,
+    QListView,
+    QPushButton,
+    QScrollArea,
+    QTabBar,
+    QTableView,
+    QWidget,
+)
 
 from app.core import guide
 from app.core.database import open_database
@@ -28,8 +38,14 @@ from app.core.settings import Settings, SettingsStore
 from app.engine import protocol
 from app.engine.engine import Engine
 from app.ui.application import Application
+from tests.fake_hub import FakeHub
+from tests.fake_hub_demo import add_demo_library
+from tests.fake_hub_faults import Fault, Kind
+from tests.gguf_writer import Shape, write_gguf
 from tests.scripted_child import ScriptedChild
 
+Widget = TypeVar("Widget", bound=QWidget)
+TINY_LLAMA = Shape(width=2048, layers=22, heads=32, kv_heads=4, ff=5632, vocabulary=32_000, context=2048)
 SIZE = (1280, 820)
 TIMEOUT = 20  # seconds
 QUESTION = "What should I think of when I plant an apple tree?"
@@ -153,6 +169,68 @@ def take(folder: Path, name: str, behaviour: str, appearance: str) -> None:
     shutil.rmtree(data)
 
 
+def take_library(folder: Path, appearance: str) -> None:
+    """Finding a model, its quants, downloads under way, what is on disk, and the ledger, all in one sitting."""
+    data = Path(tempfile.mkdtemp()) / "Paddock"
+    with FakeHub() as hub:
+        add_demo_library(hub)
+        hub.faults.add(Fault(Kind.THROTTLE, "cdn", times=None, speed=6_000_000))
+        hub.faults.add(Fault(Kind.CLOSE, "hub", times=None, match="Q3_K_M"))
+        os.environ["HF_ENDPOINT"] = hub.endpoint
+        _write_models(data / "models")
+        studio = Studio(data, "answering", appearance)
+        studio.begin("")
+        window = studio.application.window
+
+        def shot(name: str) -> None:
+            pause(300)
+            path = folder / f"{name}-{appearance}.png"
+            window.grab().save(str(path))
+            print(path)
+
+        def control(kind: type[Widget], name: str) -> Widget:
+            wait_for(lambda: any(widget.isVisible() for widget in window.findChildren(kind, name)))
+            return next(widget for widget in window.findChildren(kind, name) if widget.isVisible())
+
+        window.show_place("library")
+        shot("shelf")
+        control(QLineEdit, "search_models").setText("tiny")
+        wait_for(lambda: control(QListView, "models").model().rowCount() > 12)
+        shot("search")
+        studio.application.library.open_model("TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF")
+        table = control(QTableView, "quants")
+        wait_for(lambda: table.model().rowCount() == 12)
+        shot("quants")
+        for row in (6, 2, 10):  # Q4_K_M, Q3_K_M, Q6_K
+            table.setCurrentIndex(table.model().index(row, 0))
+            control(QPushButton, "download").click()
+        downloads = studio.application.library.downloads
+        pause(4000)
+        downloads.pause(downloads.all()[2][0].id)
+        shot("downloads")
+        for plan, _ in downloads.all():
+            downloads.cancel(plan.id)
+        control(QTabBar, "library_pages").setCurrentIndex(1)
+        shot("my-models")
+        window.show_place("settings")
+        ledger = control(QTableView, "requests")
+        wait_for(lambda: ledger.model().rowCount() > 3)
+        control(QScrollArea, "settings_place").ensureWidgetVisible(ledger)
+        shot("ledger")
+        studio.close()
+    shutil.rmtree(data.parent)
+
+
+def _write_models(folder: Path) -> None:
+    for repo, name, quant in (
+        ("TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF", "TinyLlama-1.1B-Chat-v1.0", "Q8_0"),
+        ("TheBloke/TinyLlama-1.1B-Chat-v1.0-GGUF", "TinyLlama-1.1B-Chat-v1.0", "F16"),
+        ("Qwen/Qwen2.5-1.5B-Instruct-GGUF", "Qwen2.5-1.5B-Instruct", "Q8_0"),
+    ):
+        (folder / repo).mkdir(parents=True, exist_ok=True)
+        write_gguf(folder / repo / f"{name}.{quant}.gguf", TINY_LLAMA, quant=quant, name=name, sparse=True)
+
+
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "resources" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
@@ -167,6 +245,7 @@ def main() -> None:
             ("crash", "crashing"),
         ):
             take(folder, name, behaviour, appearance)
+        take_library(folder, appearance)
 
 
 if __name__ == "__main__":

@@ -161,5 +161,6 @@ def _roles(look: Colours) -> dict[QPalette.ColorRole, str]:
 
 
 def _style_sheet(look: Colours) -> str:
-    arrows = {name: resource(f"icons/{name}.svg").as_posix() for name in ("arrow_up", "arrow_down")}
-    return Template(resource("style.qss").read_text("utf-8")).substitute(dataclasses.asdict(look), **arrows)
+    icons = {name: resource(f"icons/{name}.svg").as_posix() for name in ("arrow_up", "arrow_down")}
+    icons["check"] = resource(f"icons/check_{'dark' if look is DARK else 'light'}.svg").as_posix()
+    return Template(resource("style.qss").read_text("utf-8")).substitute(dataclasses.asdict(look), **icons)
