@@ -9,8 +9,8 @@ The thread and `asyncio` are started by the first job, so that a start of the ap
 
 from __future__ import annotations
 
-import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
@@ -23,13 +23,13 @@ from app.core.errors import AppError
 if TYPE_CHECKING:
     import asyncio
 
-log = logging.getLogger(__name__)
 
 Report = Callable[[object], None]
 Work = Callable[[Report], Coroutine[Any, Any, object]]
 """Makes the coroutine of a job. It may call the function it is given from any thread to tell how far it is."""
 
 _CLOSING_SECONDS = 5.0
+_WORKERS = "job worker"  # the names of the threads for what blocks begin with it
 
 
 class Job(QObject):
@@ -76,15 +76,16 @@ class JobRunner(QObject):
         """Begins a function that blocks, on a thread of its own. Cancelled, its result is not waited for."""
         return self.start(lambda _report: _in_a_thread(function))
 
-    def close(self, last: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Cancels all jobs, runs `last` on the loop, and waits for the end of the thread, a few seconds at most.
+    def close(self, last: Callable[[], Awaitable[None]] | None = None) -> bool:
+        """Cancels all jobs, runs `last` on the loop, and waits for the end of the threads, a few seconds at most.
 
-        The jobs tell nothing any more.
+        The jobs tell nothing any more. Returns whether all threads ended: the system's search for the address of a
+        host can take half a minute, and nothing can stop it.
         """
-        if self._thread is not None:
-            self._thread.close(last)
-            self._thread = None
+        thread, self._thread = self._thread, None
+        ended = thread is None or thread.close(last)
         self._news.clear()
+        return ended
 
     def _cancel(self, job: Job) -> None:
         if self._thread is not None:
@@ -166,16 +167,26 @@ class _LoopThread:
                 return
         self._loop.call_soon_threadsafe(function)
 
-    def close(self, last: Callable[[], Awaitable[None]] | None) -> None:
+    def close(self, last: Callable[[], Awaitable[None]] | None) -> bool:
         self.call(lambda: self._end(last))
-        self._thread.join(_CLOSING_SECONDS)
-        if self._thread.is_alive():
-            log.warning("the jobs did not end in time")
+        deadline = time.monotonic() + _CLOSING_SECONDS
+        for thread in (self._thread, *(other for other in threading.enumerate() if other.name.startswith(_WORKERS))):
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                return False
+        return True
 
     def _main(self) -> None:
         import asyncio  # noqa: PLC0415 (here it keeps nobody waiting)
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
-        asyncio.run(self._live())
+        # Not `asyncio.run`: that waits for the threads that block, however long they take.
+        loop = asyncio.new_event_loop()
+        loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix=_WORKERS))
+        try:
+            loop.run_until_complete(self._live())
+        finally:
+            loop.close()
 
     async def _live(self) -> None:
         import asyncio  # noqa: PLC0415

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import gc
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,8 +96,12 @@ def run(
     QTimer.singleShot(0, application, lambda: application.begin(file))
     QTimer.singleShot(0, instance, instance.listen)
     exit_code = qt.exec()
-    application.close()
+    ended = application.close()
     database.close()
+    if not ended:
+        log.warning("a thread did not end in time")
+        logging.shutdown()
+        os._exit(exit_code)  # the interpreter would wait for it
     return exit_code
 
 
@@ -245,13 +250,14 @@ class Application(QObject):
         gc.freeze()  # what is there now stays: no need to look at it again and again
         gc.enable()
 
-    def close(self) -> None:
-        """Ends everything. The window is gone already."""
+    def close(self) -> bool:
+        """Ends everything. The window is gone already. Returns whether all threads ended."""
         self._background.stop()
-        self.library.close()
+        ended = self.library.close()
         self.chat.close()
         self.models.close()
         self.engine.close()
+        return ended
 
     @Slot(str)
     def open_file(self, path: str) -> None:

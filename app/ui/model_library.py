@@ -82,9 +82,9 @@ class ModelLibrary(QObject):
         self.on_disk.look()
         self.downloads.begin(self.network.is_offline)
 
-    def close(self) -> None:
-        """Ends what is under way; downloads go on with the next start."""
-        self._jobs.close(self.network.close)
+    def close(self) -> bool:
+        """Ends what is under way; downloads go on with the next start. Returns whether all threads ended."""
+        return self._jobs.close(self.network.close)
 
     def open_model(self, repo: str) -> None:
         """Shows the page of `owner/name`."""

@@ -114,3 +114,19 @@ def test_nothing_is_started_before_the_first_job(qtbot):
     runner = JobRunner()
     runner.close()
     assert "jobs" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_closing_does_not_wait_for_what_nothing_can_stop(qtbot, monkeypatch):
+    monkeypatch.setattr("app.engine.jobs._CLOSING_SECONDS", 0.2)
+    runner = JobRunner()
+    release, began = threading.Event(), threading.Event()
+
+    def block():
+        began.set()
+        release.wait(60)
+
+    runner.start_function(block)
+    assert began.wait(5)
+    assert runner.close() is False
+    release.set()
+    assert JobRunner().close() is True
