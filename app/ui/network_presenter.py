@@ -74,7 +74,7 @@ class NetworkPresenter(QObject):
         self._view.set_token_place(place)
         self.changed.emit(dataclasses.replace(self._settings(), token_kept=place is TokenPlace.KEYRING))
 
-    @Slot(str)
+    @Slot(object)
     def _on_network_token_checked(self, account: str) -> None:
         self._view.show_token_message(self.tr("The Hub knows this token. It belongs to {0}.").format(account))
 

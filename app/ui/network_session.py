@@ -37,7 +37,7 @@ class NetworkSession(QObject):
 
     offline_changed = Signal(bool)
     token_place_changed = Signal(object)  # TokenPlace
-    token_checked = Signal(str)  # the name of its account
+    token_checked = Signal(object)  # str: the name of its account
     token_check_failed = Signal(object)  # AppError
     ledger_read = Signal(object)  # list of LedgerEntry, newest first
 

@@ -166,3 +166,31 @@ def test_a_hub_that_fails_is_told_in_words_with_a_way_on(person, hub):
     person.wait_for(lambda: "The Hub cannot be reached" in texts(person))
     person.qtbot.mouseClick(person.sees_button("Try again"), Qt.MouseButton.LeftButton)
     person.wait_for(lambda: rows(person.control(QListView, "models")) == ["Storyteller-GGUF"])
+
+
+def test_a_gated_model_wants_a_token_and_then_is_downloaded(person, hub, quant_files, paths):
+    hub.add_model("maker/Gated-GGUF", files=quant_files, gated="manual")
+    look_for(person, "maker/Gated-GGUF")
+    person.qtbot.keyClick(person.control(QLineEdit, "search_models"), Qt.Key.Key_Return)
+    table = person.control(QTableView, "quants")
+    person.wait_for(lambda: len(rows(table)) == 2)
+    choose(table, "Q8_0")
+    person.press("download")
+    person.wait_for(lambda: "This model wants to know who you are" in texts(person))
+    person.press("enter_token")
+    person.qtbot.keyClicks(person.control(QLineEdit, "hub_token"), hub.token_ok)
+    person.press("save_token")
+    person.wait_for(lambda: "The Hub knows this token" in texts(person))
+    person.press("library")
+    person.press("resume")
+    person.wait_for((paths.models / "maker/Gated-GGUF/storyteller.Q8_0.gguf").is_file)
+    assert hub.token_ok not in "".join(p.read_text("utf-8", "replace") for p in paths.root.glob("*.json"))
+
+
+def test_a_token_that_the_hub_refuses_is_told_and_does_not_break_public_models(person, hub):
+    person.press("settings")
+    person.qtbot.keyClicks(person.control(QLineEdit, "hub_token"), "hf_stale")
+    person.press("save_token")
+    person.wait_for(lambda: "The Hub does not accept your token" in texts(person))
+    person.press("library")
+    open_page(person)
