@@ -223,8 +223,8 @@ class Application(QObject):
         self.models.loaded.connect(self.library.update_memory)
         self.models.unloaded.connect(self.library.update_memory)
         self._status.status_changed.connect(self._status_line.set_status)
-        self._panel.changed.connect(self._on_settings_changed)
-        self._settings_place.changed.connect(self._on_settings_changed)
+        self._panel.changed.connect(self.change_settings)
+        self._settings_place.changed.connect(self.change_settings)
         self._settings_place.open_folder_requested.connect(self._on_settings_place_open_folder_requested)
         self._settings_place.needed.connect(self._on_settings_place_needed)
         self._view.link_activated.connect(self._on_view_link_activated)
@@ -294,7 +294,8 @@ class Application(QObject):
         return self._paths.root / "window.layout"
 
     @Slot(object)
-    def _on_settings_changed(self, changed: Settings) -> None:
+    def change_settings(self, changed: Settings) -> None:
+        """From now on these settings, also after the next start."""
         folder = self.library.download_folder()
         self._settings = changed
         self._show_settings()
@@ -343,7 +344,7 @@ class Application(QObject):
     @Slot()
     def _on_library_go_online_requested(self) -> None:
         self.library.network.set_offline(False)
-        self._on_settings_changed(dataclasses.replace(self._settings, offline=False))
+        self.change_settings(dataclasses.replace(self._settings, offline=False))
 
     @Slot(object)
     def _on_library_failed(self, error: errors.AppError) -> None:
@@ -373,7 +374,7 @@ class Application(QObject):
         self._network_presenter = NetworkPresenter(
             self.library.network, self.settings, self.library.download_folder, self._network_settings, ledger, self
         )
-        self._network_presenter.changed.connect(self._on_settings_changed)
+        self._network_presenter.changed.connect(self.change_settings)
         self._settings_place.add_section(self.tr("Network"), self._network_settings)
         self._settings_place.add_section(self.tr("Requests that left this computer"), ledger)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -11,6 +13,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QListView,
+    QMessageBox,
     QTabBar,
     QTableView,
     QWidget,
@@ -194,3 +197,67 @@ def test_a_token_that_the_hub_refuses_is_told_and_does_not_break_public_models(p
     person.wait_for(lambda: "The Hub does not accept your token" in texts(person))
     person.press("library")
     open_page(person)
+
+
+def delete(person: Person, paths, name: str = "Q4_K_M"):
+    download(person, name)
+    file = paths.models / REPO / f"storyteller.{name}.gguf"
+    person.control(QTabBar, "library_pages").setCurrentIndex(1)
+    person.wait_for(lambda: len(rows(person.control(QListView, "models_on_this_computer"))) == 1)
+    person.press("delete")
+    person.wait_for(lambda: not file.exists())
+    return file
+
+
+def test_what_is_in_the_trash_can_be_restored_later(person, paths):
+    file = delete(person, paths)
+    person.press("restore")
+    person.wait_for(file.exists)
+    person.wait_for(lambda: len(rows(person.control(QListView, "models_on_this_computer"))) == 1)
+
+
+def test_emptying_the_trash_asks_once_and_frees_the_space(person, paths):
+    delete(person, paths)
+    person.press("empty_trash")
+    question = person.control(QMessageBox, "empty_trash_question")
+    next(b for b in question.buttons() if question.buttonRole(b) == QMessageBox.ButtonRole.AcceptRole).click()
+    person.wait_for(lambda: not list(paths.models.rglob("*.gguf")))
+
+
+def test_another_quant_is_two_clicks_away_from_the_picker(person, paths):
+    download(person, "Q4_K_M")
+    person.press("use")
+    person.wait_for(lambda: person.control(QAbstractButton, "model").accessibleDescription().endswith("ready"))
+    menu = person.control(QAbstractButton, "model").menu()
+    another = lambda: [a for a in menu.actions() if a.text().startswith("Get another quant") and a.isVisible()]  # noqa: E731
+    person.wait_for(another)
+    another()[0].trigger()
+    person.wait_for(lambda: len(rows(person.control(QTableView, "quants"))) == 2)
+
+
+def test_a_folder_with_models_is_added_and_taken_off_again_and_its_files_stay(person, tmp_path, quant_files):
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    file = folder / "mine.Q8_0.gguf"
+    file.write_bytes(quant_files["storyteller.Q4_K_M.gguf"])
+    person.control(QTabBar, "library_pages").setCurrentIndex(1)
+    person.application.library.on_disk.add(folder)
+    models = person.control(QListView, "models_on_this_computer")
+    person.wait_for(lambda: len(rows(models)) == 1)
+    assert not person.control(QAbstractButton, "delete").isEnabled()
+    person.application.library.on_disk.remove(folder)
+    person.wait_for(lambda: not rows(models))
+    assert file.exists()
+
+
+def test_another_folder_for_downloads_keeps_what_is_in_the_first(person, paths, tmp_path):
+    download(person, "Q4_K_M")
+    other = tmp_path / "big disk"
+    other.mkdir()
+    settings = dataclasses.replace(person.application.settings(), models_folder=str(other))
+    person.application.change_settings(settings)
+    choose(person.control(QTableView, "quants"), "Q8_0")
+    person.press("download")
+    person.wait_for((other / REPO / "storyteller.Q8_0.gguf").is_file)
+    person.control(QTabBar, "library_pages").setCurrentIndex(1)
+    person.wait_for(lambda: len(rows(person.control(QListView, "models_on_this_computer"))) == 2)
