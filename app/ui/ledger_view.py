@@ -129,9 +129,8 @@ class _LedgerModel(QAbstractTableModel):
             return tool_tip(_text(entry, column))
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(column)
-        if role == Qt.ItemDataRole.AccessibleTextRole:
-            # A cell by itself: where a screen reader is, the eye is not on the heading.
-            return f"{self._headings[column]}: {_text(entry, column)}"
+        if role == Qt.ItemDataRole.AccessibleDescriptionRole:
+            return self._headings[column]  # where a screen reader is, the eye is not on the heading
         return None
 
 

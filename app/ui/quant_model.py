@@ -115,6 +115,8 @@ class QuantModel(QAbstractTableModel):
             return _alignment(column)
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return self._spoken(row, column)
+        if role == Qt.ItemDataRole.AccessibleDescriptionRole:
+            return self._headings[column]  # where a screen reader is, the eye is not on the heading
         if role == BADGES_ROLE:
             return self._badges(row)
         if role == Qt.ItemDataRole.ForegroundRole:
@@ -128,11 +130,8 @@ class QuantModel(QAbstractTableModel):
         ]
 
     def _spoken(self, row: QuantRow, column: Column) -> str:
-        """A cell by itself: where a screen reader is, the eye is not on the heading."""
-        text = f"{self._headings[column]}: {_text(row, column)}"
-        if column is not Column.NAME:
-            return text
-        return ", ".join(part for part in (text, *self._badges(row), row.recommended) if part)
+        badges = [*self._badges(row), row.recommended] if column is Column.NAME else []
+        return ", ".join(part for part in (_text(row, column), *badges) if part)
 
 
 class QuantFilter(QSortFilterProxyModel):

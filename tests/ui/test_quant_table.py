@@ -94,8 +94,8 @@ def test_what_nobody_knows_is_called_unknown(table: QuantTable) -> None:
 
 
 def test_a_cell_says_which_column_it_is_in(table: QuantTable) -> None:
-    assert {"Size", "Size: 461 MiB", "Name: tiny.Q2_K.gguf"} <= {*spoken(table)}
-    assert f"Name: tiny.Q4_K_M.gguf, recommended, {REASON}" in spoken(table)
+    assert {"Size", "461 MiB", "tiny.Q2_K.gguf"} <= {*spoken(table)}
+    assert f"tiny.Q4_K_M.gguf, recommended, {REASON}" in spoken(table)
 
 
 def test_the_recommended_quant_is_chosen_at_first_and_says_why(table: QuantTable) -> None:
@@ -210,19 +210,19 @@ def test_a_download_is_told_in_its_row(table: QuantTable, progress: Progress, ba
     choose(table, SMALL)
     table.set_downloads({SMALL.quant.name: progress})
 
-    assert f"Name: tiny.Q2_K.gguf, {badge}" in spoken(table)
+    assert f"tiny.Q2_K.gguf, {badge}" in spoken(table)
     assert explanation in words(table)
     assert not button(table, "download").isEnabled()
 
     table.set_downloads({})
-    assert "Name: tiny.Q2_K.gguf" in spoken(table)
+    assert "tiny.Q2_K.gguf" in spoken(table)
     assert button(table, "download").isEnabled()
 
 
 def test_a_quant_on_disk_can_be_used(table: QuantTable, qtbot: QtBot) -> None:
     table.set_on_disk([GOOD.quant.name])
 
-    assert f"Name: tiny.Q4_K_M.gguf, recommended, on disk, {REASON}" in spoken(table)
+    assert f"tiny.Q4_K_M.gguf, recommended, on disk, {REASON}" in spoken(table)
     assert words(table).startswith("It is on this computer.")
     assert not button(table, "download").isEnabled()
     with qtbot.waitSignal(table.use_requested) as requested:
