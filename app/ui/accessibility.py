@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QItemSelectionModel, QObject
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleAnnouncementEvent,
     QAccessibleEvent,
     QAccessibleInterface,
 )
-from PySide6.QtWidgets import QAccessibleWidget, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QAccessibleWidget, QWidget
 
 _Name = Callable[[Any], str]
 
@@ -32,6 +32,21 @@ def describe(kind: type[QWidget], role: QAccessible.Role, name: _Name) -> None:
 def announce(widget: QWidget, text: str) -> None:
     """Has a screen reader, if there is one, say `text` when it has said what it is saying."""
     QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(widget, text))
+
+
+def follow_selection(view: QAbstractItemView) -> None:
+    """Makes the row that a screen reader selects the current one, as a click does: for Qt these are two things.
+
+    To be called once the view has its model.
+    """
+    selection = view.selectionModel()
+
+    def follow() -> None:
+        rows = selection.selectedIndexes()
+        if rows and selection.currentIndex().row() not in [row.row() for row in rows]:
+            selection.setCurrentIndex(rows[0], QItemSelectionModel.SelectionFlag.NoUpdate)
+
+    selection.selectionChanged.connect(follow)
 
 
 def name_changed(widget: QWidget) -> None:

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.core.conversations import Conversation
+from app.ui.accessibility import follow_selection
 from app.ui.moments import moment_in_words
 from app.ui.two_line_delegate import MARKED_ROLE, SECOND_LINE_ROLE, Index, TwoLineDelegate
 
@@ -130,6 +131,7 @@ class ConversationList(QWidget):
         self._view.setModel(self._model)
         self._view.delete_pressed.connect(self._on_view_delete_pressed)
         self._view.selectionModel().currentChanged.connect(self._on_view_current_changed)
+        follow_selection(self._view)
         self._new = QPushButton(self.tr("New conversation"))
         self._new.setObjectName("new_conversation")
         self._new.setAccessibleName("New conversation")

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 
 from app.core.downloads import Phase, Plan, Progress
 from app.ui import accessibility
+from app.ui.accessibility import follow_selection
 from app.ui.download_rows import DownloadDelegate, DownloadModel, row_height, title_of
 from app.ui.download_words import words_of
 from app.ui.messages import failure_words
@@ -49,6 +50,7 @@ class DownloadsView(QWidget):
         self._view = _View()
         self._view.setModel(self._model)
         self._view.selectionModel().currentChanged.connect(self._update_chosen)
+        follow_selection(self._view)
         self._problem = QLabel(wordWrap=True)
         self._problem.setObjectName("download_problem")
         self._problem.setTextFormat(Qt.TextFormat.PlainText)
@@ -73,6 +75,7 @@ class DownloadsView(QWidget):
 
     def _lay_out(self) -> None:
         heading = QLabel(self.tr("Downloads"))
+        heading.setAccessibleName("Downloads under way")  # the list itself has the short name
         font = heading.font()
         font.setPointSizeF(font.pointSizeF() * 1.3)
         heading.setFont(font)

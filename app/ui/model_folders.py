@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.core.library import Place, PlaceKind
+from app.ui.accessibility import follow_selection
 from app.ui.plain_text import tool_tip
 from app.ui.two_line_delegate import SECOND_LINE_ROLE, TwoLineDelegate
 
@@ -42,6 +43,7 @@ class ModelFolders(QWidget):
         self._view = _View()
         self._view.setModel(self._model)
         self._view.selectionModel().currentChanged.connect(self._update_buttons)
+        follow_selection(self._view)
         self._add = named_button("Add folder", self.tr("Add folder"))
         self._add.clicked.connect(self.add_folder_requested)
         self._remove = named_button("Remove folder", self.tr("Remove folder"))

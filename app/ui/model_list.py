@@ -59,9 +59,13 @@ class ModelList(QListView):
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
         if is_enter and self.currentIndex().isValid():
-            self._choose(self.currentIndex())
+            self.choose_current()
         else:
             super().keyPressEvent(event)
+
+    def choose_current(self) -> None:
+        """Chooses the row that is marked."""
+        self._choose(self.currentIndex())
 
     def _choose(self, index: QModelIndex) -> None:
         self.model_chosen.emit(index.data(_REPO_ROLE))

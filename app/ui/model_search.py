@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QPalette, QStandardItem
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
@@ -16,6 +16,7 @@ from app.core.catalogue import ShelfModel
 from app.core.errors import AppError, Offline
 from app.core.hub_model import SearchRow, Sort
 from app.ui import accessibility
+from app.ui.accessibility import follow_selection
 from app.ui.empty_state import EmptyState
 from app.ui.failure_panel import Failure, FailurePanel
 from app.ui.messages import failure_words
@@ -55,6 +56,10 @@ class ModelSearch(QWidget):
         self._clear.clicked.connect(self._begin_anew)
         self._view = ModelList()
         self._view.model_chosen.connect(self.model_requested)
+        follow_selection(self._view)
+        self._view.selectionModel().currentChanged.connect(self._on_view_current_changed)
+        self._open = _button("open_model", self.tr("Open"), "Open model")
+        self._open.clicked.connect(self._view.choose_current)
         self._nothing = EmptyState(
             self.tr("Nothing found"), self.tr("Try another word, or paste the address of a model."), ()
         )
@@ -78,8 +83,8 @@ class ModelSearch(QWidget):
         box = QComboBox()
         box.setObjectName("sort_by")
         box.setAccessibleName("Sort by")
-        box.addItem(self.tr("Downloads"), Sort.DOWNLOADS)
-        box.addItem(self.tr("Likes"), Sort.LIKES)
+        box.addItem(self.tr("Most downloads"), Sort.DOWNLOADS)
+        box.addItem(self.tr("Most likes"), Sort.LIKES)
         box.addItem(self.tr("Last change"), Sort.CHANGED)
         box.activated.connect(self._on_sort_activated)
         return box
@@ -103,7 +108,11 @@ class ModelSearch(QWidget):
         self._column.addLayout(middle)
         self._column.addWidget(self._view, 1)
         self._column.addWidget(self._nothing, 1, Qt.AlignmentFlag.AlignVCenter)
-        self._column.addWidget(self._more, 0, Qt.AlignmentFlag.AlignLeft)
+        bottom = QHBoxLayout()
+        bottom.addWidget(self._open)
+        bottom.addWidget(self._more)
+        bottom.addStretch(1)
+        self._column.addLayout(bottom)
         outer = QHBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(column)
@@ -180,6 +189,7 @@ class ModelSearch(QWidget):
     def _show_rows(self, items: Sequence[QStandardItem], has_more: bool) -> None:
         self._show_problem(None)
         self._view.show_items(items)
+        self._open.setEnabled(False)
         self._view.show()
         self._nothing.hide()
         self._state.clear()
@@ -227,6 +237,10 @@ class ModelSearch(QWidget):
         self._timer.stop()
         if text := self._text():
             self.search_requested.emit(text, self._sort.currentData())
+
+    def _on_view_current_changed(self, current: QModelIndex) -> None:
+        self._open.setEnabled(current.isValid())
+        self._open.setAccessibleDescription(str(current.data() or ""))
 
     def _on_box_text_changed(self) -> None:
         if self._text():

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from app.core.library import ModelFile, Place, PlaceKind
 from app.core.units import format_bytes
+from app.ui.accessibility import follow_selection
 from app.ui.empty_state import EmptyState
 from app.ui.model_folders import ModelFolders, heading, models_in_words, named_button
 from app.ui.model_rows import MODEL_ROLE, ModelDelegate, model_item
@@ -53,6 +54,7 @@ class MyModels(QWidget):
         self._view = _View()
         self._view.setModel(self._model)
         self._view.selectionModel().currentChanged.connect(self._update_buttons)
+        follow_selection(self._view)
         self._heading = heading("")
         self._heading.setObjectName("models_in_all")
         self._use = named_button("Use", self.tr("Use"))

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBox
 
 from app.core.downloads import Phase, Progress
 from app.core.quants import Fit, QuantRow
+from app.ui.accessibility import follow_selection
 from app.ui.quant_model import (
     Column,
     QuantFilter,
@@ -41,6 +42,7 @@ class QuantTable(QWidget):
         self._filter = QuantFilter(self._model, self)
         self._view = QuantView(self._filter)
         self._view.selectionModel().currentChanged.connect(self._update_chosen)
+        follow_selection(self._view)
         self._view.row_entered.connect(self._on_view_row_entered)
         self._view.row_reached.connect(self._on_view_row_reached)
         self._only_fitting = QCheckBox(self.tr("Only what fits"))
@@ -61,6 +63,7 @@ class QuantTable(QWidget):
 
     def _lay_out(self) -> None:
         heading = QLabel(self.tr("Quants"))
+        heading.setAccessibleName("Files of this model")  # the list itself has the short name
         font = heading.font()
         font.setPointSizeF(font.pointSizeF() * 1.3)
         heading.setFont(font)

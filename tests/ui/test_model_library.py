@@ -121,7 +121,8 @@ def test_a_deleted_model_goes_to_the_trash_and_comes_back(person, paths):
     person.wait_for(lambda: len(rows(person.control(QListView, "models_on_this_computer"))) == 1)
     person.press("delete")
     person.wait_for(lambda: not file.exists())
-    person.press("toast_action")  # Undo
+    person.wait_for(lambda: person.sees_button("Undo"))
+    person.press("toast_action")
     person.wait_for(file.exists)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QItemSelectionModel, Qt
 from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QListView, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
@@ -97,7 +97,7 @@ def test_enter_without_text_asks_for_nothing(search: ModelSearch, qtbot: QtBot) 
 
 def test_another_order_asks_again(search: ModelSearch, qtbot: QtBot) -> None:
     order = search.findChild(QComboBox, "sort_by")
-    assert [order.itemText(row) for row in range(order.count())] == ["Downloads", "Likes", "Last change"]
+    assert [order.itemText(row) for row in range(order.count())] == ["Most downloads", "Most likes", "Last change"]
     with qtbot.assertNotEmitted(search.search_requested):
         qtbot.keyClick(order, Qt.Key.Key_Down)  # nothing is being looked for
     qtbot.keyClicks(box(search), "qwen")
@@ -249,13 +249,25 @@ def test_the_button_that_goes_away_leaves_the_focus_in_the_box(search: ModelSear
     assert box(search).hasFocus()
 
 
+def test_a_row_that_a_screen_reader_selects_can_be_opened_with_a_button(search: ModelSearch, qtbot) -> None:
+    search.show_searching()
+    search.show_results([FOUND], has_more=False)
+    view = search.findChild(QListView, "models")
+    button = search.findChild(QPushButton, "open_model")
+    assert not button.isEnabled()
+    view.selectionModel().select(view.model().index(0, 0), QItemSelectionModel.SelectionFlag.Select)
+    with qtbot.waitSignal(search.model_requested) as asked:
+        button.click()
+    assert asked.args == [FOUND.id]
+
+
 def test_tab_goes_from_top_to_bottom(search: ModelSearch) -> None:
     search.show_searching()
     search.show_results([FOUND], has_more=True)
     search.show_searching()
     search.show_failure(errors.NoConnection())
 
-    order = ["search_models", "sort_by", "try_again", "clear_search", "models", "show_more"]
+    order = ["search_models", "sort_by", "try_again", "clear_search", "models", "open_model", "show_more"]
     assert tab_chain(box(search)) == order
 
 
