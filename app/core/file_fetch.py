@@ -116,10 +116,10 @@ class FileFetch:
         """What an answer means that is an error; only the Hub's own word is final."""
         if response.status == 408:
             return NoAnswer("it waited for the request in vain")
+        if response.status == 403 and response.hops and "X-Error-Code" not in response.headers:
+            return HubFailed("the link to the file has expired")
         if _origin(response.url) == _origin(url) or response.status == 429:
             return await self._hub.explain(response.status, response.headers, await response.read(_LARGEST_ERROR))
-        if response.status == 403:
-            return HubFailed("the link to the file has expired")
         return HubFailed(f"{urlsplit(response.url).hostname} answered with {response.status}")
 
     def _is_another(self, promise: Promise) -> bool:
