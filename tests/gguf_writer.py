@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tests.storyteller import Matrix, Vocabulary, Weights
+from tools.gguf_encoding import ALIGNMENT, q8_0, string, value
 
 ZEPHYR = (
     "{% for message in messages %}"
@@ -48,7 +49,6 @@ BENCH = Shape(layers=12, width=640, heads=10, kv_heads=5, ff=1792, context=4096,
 HUGE = Shape(layers=64, width=12288, heads=96, kv_heads=8, ff=32768, context=8192, vocabulary=32000)  # 198 GB in F16
 
 _TENSOR_TYPES = {"F32": (0, 0), "F16": (1, 1), "Q8_0": (8, 7)}  # quant: its tensor type and its file type
-_ALIGNMENT = 32
 
 
 def write_gguf(
@@ -131,11 +131,11 @@ def write_container(
     quants = {name: quant if len(shape) > 1 else "F32" for name, shape in shapes.items()}
     table, offset = bytearray(), 0
     for name, shape in shapes.items():
-        table += _string(name) + struct.pack(f"<I{len(shape)}Q", len(shape), *reversed(shape))
+        table += string(name) + struct.pack(f"<I{len(shape)}Q", len(shape), *reversed(shape))
         table += struct.pack("<IQ", _TENSOR_TYPES[quants[name]][0], offset)
         offset += _padded(_size(shape, quants[name]))
     header = b"GGUF" + struct.pack("<IQQ", version, len(shapes), len(metadata))
-    header += b"".join(_string(key) + _value(value) for key, value in metadata.items()) + table
+    header += b"".join(string(key) + value(content) for key, content in metadata.items()) + table
     with path.open("wb") as file:
         file.write(header.ljust(_padded(len(header)), b"\0"))
         if values:
@@ -147,7 +147,7 @@ def write_container(
 
 
 def _padded(size: int) -> int:
-    return -(-size // _ALIGNMENT) * _ALIGNMENT
+    return -(-size // ALIGNMENT) * ALIGNMENT
 
 
 def _size(shape: tuple[int, ...], quant: str) -> int:
@@ -158,40 +158,7 @@ def _size(shape: tuple[int, ...], quant: str) -> int:
 def _encoded(values: Matrix, quant: str) -> bytes:
     if quant != "Q8_0":
         return values.astype(np.float32 if quant == "F32" else np.float16).tobytes()
-    blocks = values.reshape(-1, 32)
-    scales = np.abs(blocks).max(axis=1) / 127
-    encoded = np.empty(len(blocks), dtype=[("scale", np.float16), ("numbers", np.int8, 32)])
-    encoded["scale"] = scales
-    encoded["numbers"] = np.rint(blocks / np.maximum(scales, 1e-9)[:, None])
-    return encoded.tobytes()
-
-
-def _string(text: str) -> bytes:
-    data = text.encode("utf-8")
-    return struct.pack("<Q", len(data)) + data
-
-
-def _value(value: Any) -> bytes:
-    number, data = _typed(value)
-    return struct.pack("<I", number) + data
-
-
-def _typed(value: Any) -> tuple[int, bytes]:
-    """The type number of a metadata value, and its bytes. Whole numbers in arrays are signed, as llama.cpp wants."""
-    match value:
-        case bool():
-            return 7, struct.pack("<?", value)
-        case int():
-            return 4, struct.pack("<I", value)
-        case float():
-            return 6, struct.pack("<f", value)
-        case str():
-            return 8, _string(value)
-        case [int(), *_]:
-            return 9, struct.pack(f"<IQ{len(value)}i", 5, len(value), *value)
-        case _:
-            items = [_typed(item) for item in value]
-            return 9, struct.pack("<IQ", items[0][0], len(items)) + b"".join(data for _, data in items)
+    return q8_0(values)
 
 
 def _tensor_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
