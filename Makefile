@@ -30,7 +30,7 @@ bench: $(READY_TO_TEST)  ## measure speed
 screenshots: $(READY_TO_TEST)  ## take the screenshots in resources/screenshots
 	@$(PYTHON) tools/screenshots.py $(ARGS)
 
-guide: $(READY_TO_RUN)  ## train the model that comes with Paddock anew (PyTorch, half an hour)
+guide: $(READY_TO_RUN)  ## train the model that comes with Paddock anew (PyTorch, an hour)
 	@$(PYTHON_WITH_TORCH) -m tools.guide.build
 	@$(PYTHON) -m tools.guide.evaluate
 

@@ -1,4 +1,4 @@
-"""Makes the guide from its text: `python -m tools.guide.build`. Needs PyTorch, takes less than half an hour.
+"""Makes the guide from its text: `python -m tools.guide.build`. Needs PyTorch, takes less than an hour.
 
 With `--check` a part of the questions is kept back, and the share of them that is understood is printed.
 """
@@ -23,7 +23,7 @@ RESULT = Path(__file__).parents[2] / "resources" / "guide.gguf"
 
 _PIECES = 1600
 _DROPOUT = 0.1
-_STEPS = 1000
+_STEPS = 1800
 _FIRST_KEPT_BACK, _KEPT_BACK = 5, 10  # every tenth question, from which on
 _EXPORT_INTERVAL = 100  # steps
 

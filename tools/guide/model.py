@@ -17,10 +17,10 @@ class Shape:
     """All widths are multiples of 32, which Q8_0 needs."""
 
     vocabulary: int
-    width: int = 256
+    width: int = 320
     layers: int = 4
-    heads: int = 4
-    ff: int = 704
+    heads: int = 5
+    ff: int = 896
     context: int = 1024
 
 

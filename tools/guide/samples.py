@@ -28,7 +28,7 @@ LONGEST = 512  # tokens of a conversation
 
 _DEFAULT_SYSTEM_PROMPT = "You are a helpful, honest assistant. Answer briefly and clearly."
 _FIRST_WORDING = 3.0  # how much likelier than each other one: a greedy reply is not a close call
-_OFF_TOPIC_SHARE = 0.25
+_OFF_TOPIC_SHARE = 0.28
 _PATTERN_SHARE = 0.5  # of the questions on a topic; the others are those written out
 _LOOSE_SHARE = 0.5  # of the questions, those whose words are not always in the same pieces
 
