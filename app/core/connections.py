@@ -31,7 +31,7 @@ from app.core.errors import CertificateRefused, NetworkError, NoAnswer, NoConnec
 
 _IDLE_CONNECTIONS = 8
 _IDLE_SECONDS = 15.0
-_NEXT_ADDRESS_SECONDS = 0.25  # until a host's second address is tried as well, as RFC 8305 advises
+_NEXT_ADDRESS_SECONDS = 1.5  # for a connection, before the next address of a host is tried
 _ENOUGH_BYTES = 512 * 1024  # read ahead of whoever reads from a stream
 
 
@@ -136,9 +136,8 @@ class _Sockets(httpcore2.AsyncNetworkBackend):
     ) -> httpcore2.AsyncNetworkStream:
         loop = asyncio.get_running_loop()
         async with self.limited(timeout, host):
-            _, stream = await loop.create_connection(
-                lambda: _Stream(self, host), host, port, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS
-            )
+            connected = await _connected(host, port)
+            _, stream = await loop.create_connection(lambda: _Stream(self, host), sock=connected)
         return stream
 
     @contextlib.asynccontextmanager
@@ -369,3 +368,30 @@ def _context_of_the_environment() -> ssl.SSLContext | None:
         return None
     is_folder = Path(bundle).is_dir()
     return ssl.create_default_context(cafile=None if is_folder else bundle, capath=bundle if is_folder else None)
+
+
+async def _connected(host: str, port: int) -> socket.socket:
+    """A socket to the first of the host's addresses that takes it; each but the last gets a moment only.
+
+    Not by asyncio's own search, which tries several at once: cancelled in the middle of it, Python 3.11 leaves the
+    socket open.
+    """
+    loop = asyncio.get_running_loop()
+    addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for place, (family, kind, protocol, _, address) in enumerate(addresses):
+        is_last = place == len(addresses) - 1
+        attempt = socket.socket(family, kind, protocol)
+        try:
+            attempt.setblocking(False)
+            async with asyncio.timeout(None if is_last else _NEXT_ADDRESS_SECONDS):
+                await loop.sock_connect(attempt, address)
+        except OSError:
+            attempt.close()
+            if is_last:
+                raise
+        except BaseException:
+            attempt.close()
+            raise
+        else:
+            return attempt
+    raise OSError(f"{host} has no address")
