@@ -46,6 +46,11 @@ class DataPaths:
     def models(self) -> Path:
         return self.root / "models"
 
+    @property
+    def headers(self) -> Path:
+        """The beginnings of models at the Hub; whatever lies there can be fetched again."""
+        return self.root / "headers"
+
     def create(self) -> None:
         """Makes the folders, for this user's eyes only; one that exists keeps its permissions.
 

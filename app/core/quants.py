@@ -14,7 +14,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.core.gguf import GgufHeader
 from app.core.hub_model import HubFile, HubModel
+from app.core.memory import estimate
 from app.core.quant_types import FOREIGN, OTHER_NAMES, QUANT_TYPES, UNSTATED, QuantType
 from app.core.units import format_bytes
 
@@ -169,18 +171,25 @@ def fit(memory: int, available: int) -> Fit:
     return Fit.TIGHT if available - memory < max(_GIB, available // 10) else Fit.FITS
 
 
-def rows(model: HubModel, context_length: int | None, available: int) -> list[QuantRow]:
+def rows(
+    model: HubModel, context_length: int | None, available: int, header: GgufHeader | None = None
+) -> list[QuantRow]:
     """The table of a model's quants on a computer with `available` bytes of free memory, the smallest first.
 
     At most one is recommended: none if none fits. An automatic context (None) takes the room there is, so what counts
-    is one that a conversation can do with.
+    is one that a conversation can do with. `header`, of any of the quants, says what they all take beside their
+    weights; without it that is guessed.
     """
     quants = quants_of(model.files)
     parameters = model.parameters or _guessed_parameters(quants)
     context = context_length or min(model.context_length or _WORKABLE_CONTEXT, _WORKABLE_CONTEXT)
     found = []
     for quant in quants:
-        memory = memory_estimate(quant.size, parameters, context)
+        if header is None or quant.size < 0:
+            memory = memory_estimate(quant.size, parameters, context)
+        else:
+            bill = estimate(header, context)
+            memory = quant.size + bill.kv_cache + bill.buffers
         bits = _measured_bits(quant, parameters)
         found.append(QuantRow(quant, bits, memory, fit(memory, available), use_case(quant.quant)))
     return _with_recommendation(found, parameters, available)

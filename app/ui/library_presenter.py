@@ -14,6 +14,7 @@ from app.core import hardware, quants
 from app.core.catalogue import shelf
 from app.core.downloads import Plan, Progress
 from app.core.errors import AppError
+from app.core.gguf import GgufHeader
 from app.core.hub import Hub, repo_in
 from app.core.hub_model import HubModel, SearchPage, SearchRow, Sort
 from app.core.quants import QuantRow
@@ -45,6 +46,7 @@ class LibraryPresenter(QObject):
         chosen_context: Callable[[], int | None],
         outgoing_memory: Callable[[], int],
         download_folder: Callable[[], Path],
+        headers_folder: Path,
         place: LibraryPlace,
         search: ModelSearch,
         page: ModelPage,
@@ -58,6 +60,7 @@ class LibraryPresenter(QObject):
         self._chosen_context = chosen_context
         self._outgoing_memory = outgoing_memory
         self._download_folder = download_folder
+        self._headers_folder = headers_folder
         self._place = place
         self._search = search
         self._page = page
@@ -68,6 +71,7 @@ class LibraryPresenter(QObject):
         self._repo = ""  # the model whose page is shown
         self._model: HubModel | None = None
         self._rows: Sequence[QuantRow] = ()
+        self._header: GgufHeader | None = None  # of one of its quants, once it is here
         self._connect()
         search.set_shelf(shelf())
 
@@ -141,7 +145,7 @@ class LibraryPresenter(QObject):
         """Shows the page of `owner/name`."""
         if self._opening is not None:
             self._opening.cancel()
-        self._repo, self._model, self._rows = repo, None, ()
+        self._repo, self._model, self._rows, self._header = repo, None, (), None
         self._place.show_model()
         self._page.show_loading(repo)
         job = self._opening = self._network.ask(lambda hub: hub.model(repo))
@@ -155,12 +159,26 @@ class LibraryPresenter(QObject):
         self._make_rows()
         self._page.show_model(model, self._rows)
         self._show_states()
-        card = self._opening = self._network.ask(lambda hub: hub.card(model))
-        card.finished.connect(partial(self._on_card, card, model))
+        card = self._network.ask(lambda hub: hub.card(model))
+        card.finished.connect(partial(self._on_card, model))
+        if self._rows:
+            self._network.ask(partial(self._header_of, model)).finished.connect(partial(self._on_header, model))
 
-    def _on_card(self, job: Job, model: HubModel, text: str) -> None:
-        if job is self._opening:
+    async def _header_of(self, model: HubModel, hub: Hub) -> object:
+        from app.core.remote_header import header_of  # noqa: PLC0415 (it imports asyncio)
+
+        files = self._rows[0].quant.files
+        return await header_of(hub, model.id, model.commit, files, self._headers_folder)
+
+    def _on_card(self, model: HubModel, text: str) -> None:
+        if model is self._model:
             self._page.show_card(text, f"{self._network.hub.page_url(model.id)}/blob/main/")
+
+    def _on_header(self, model: HubModel, header: GgufHeader | None) -> None:
+        """Memory need not be guessed any more."""
+        if model is self._model:
+            self._header = header
+            self.update_memory()
 
     def _on_page_failed(self, job: Job, error: AppError) -> None:
         if job is self._opening:
@@ -176,7 +194,7 @@ class LibraryPresenter(QObject):
     def _make_rows(self) -> None:
         assert self._model is not None
         available = hardware.memory_available() + self._outgoing_memory()
-        self._rows = quants.rows(self._model, self._chosen_context(), available)
+        self._rows = quants.rows(self._model, self._chosen_context(), available, self._header)
 
     @Slot()
     def _show_states(self) -> None:

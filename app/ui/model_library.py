@@ -137,6 +137,7 @@ class ModelLibrary(QObject):
             lambda: self._settings().context_length,
             lambda: self._models.loaded_bytes,
             self.download_folder,
+            self._paths.headers,
             self._place,
             search,
             page,

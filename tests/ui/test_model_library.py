@@ -19,6 +19,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.core.gguf import read_header
+from app.core.memory import estimate
+from app.core.units import format_bytes
 from tests.fake_hub import FakeHub
 from tests.fake_hub_faults import Fault, Kind
 from tests.gguf_writer import write_gguf
@@ -262,3 +265,15 @@ def test_another_folder_for_downloads_keeps_what_is_in_the_first(person, paths, 
     person.wait_for((other / REPO / "storyteller.Q8_0.gguf").is_file)
     person.control(QTabBar, "library_pages").setCurrentIndex(1)
     person.wait_for(lambda: len(rows(person.control(QListView, "models_on_this_computer"))) == 2)
+
+
+def test_the_header_of_one_quant_says_what_memory_they_take(person, hub, paths, quant_files):
+    table = open_page(person)
+    person.wait_for(lambda: list(paths.headers.glob("*.gguf")))
+    header = read_header(next(paths.headers.glob("*.gguf")))
+    bill = estimate(header, 2048)
+    size = len(quant_files["storyteller.Q4_K_M.gguf"])
+    expected = f"about {format_bytes(size + bill.kv_cache + bill.buffers)}"
+    person.application.change_settings(dataclasses.replace(person.application.settings(), context_length=2048))
+    column = next(c for c in range(7) if table.model().headerData(c, Qt.Orientation.Horizontal) == "Memory")
+    person.wait_for(lambda: table.model().index(0, column).data() == expected)
