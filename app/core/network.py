@@ -155,6 +155,7 @@ class Network:
         The token is shown to the origin of `url` alone. Raises `NetworkError`, and `StorageError` if the request
         cannot be written down; both before or while the body is read.
         """
+        self._refuse_offline()  # before anything is imported, so that the answer is there at once
         address = _address(url)
         origin = _origin(address)
         hops: tuple[Hop, ...] = ()
@@ -184,8 +185,7 @@ class Network:
         self, request: httpx2.Request, purpose: Purpose, hops: tuple[Hop, ...]
     ) -> AsyncIterator[Response]:
         """One request and its answer, in the ledger from beginning to end."""
-        if self._offline:
-            raise Offline
+        self._refuse_offline()
         entry = self._ledger.begin(request.method, request.url.netloc.decode("ascii"), purpose.value)
         try:
             answer = await self._ready_transport().handle_async_request(request)
@@ -201,6 +201,10 @@ class Network:
         finally:
             await response.close()
             self._complete(entry, response.status, response.received, response.note)
+
+    def _refuse_offline(self) -> None:
+        if self._offline:
+            raise Offline
 
     def _ready_transport(self) -> Transport:
         from app.core.connections import Transport  # noqa: PLC0415 (httpx2 takes long to import)

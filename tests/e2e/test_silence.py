@@ -39,7 +39,7 @@ def texts():
     return [w.text() for w in QApplication.allWidgets() if isinstance(w, QLabel) and w.isVisible()]
 
 def wait_for(words):
-    for _ in range(100):
+    for _ in range(600):
         if any(words in text for text in texts()):
             break
         QTest.qWait(100)
@@ -97,7 +97,7 @@ def test_no_connection_is_tried_that_the_user_did_not_ask_for(tmp_path, what):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         assert done.returncode == 0, done.stderr
