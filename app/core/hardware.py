@@ -29,6 +29,13 @@ def memory_available() -> int:
     return min([psutil.virtual_memory().available, *(free for _, free in cgroup_memory())])
 
 
+def memory_used() -> int:
+    """Bytes of memory this process has now, mapped pages of files included."""
+    import psutil  # noqa: PLC0415
+
+    return int(psutil.Process().memory_info().rss)
+
+
 def cgroup_memory(root: Path = Path("/")) -> Iterator[tuple[int, int]]:
     """Limit and free bytes of each control group (version 2) around this process that has a limit. Linux only."""
     try:

@@ -20,6 +20,8 @@ from app.core.files import replace_file
 
 log = logging.getLogger(__name__)
 
+_CACHE_TYPES = (("f16", "F16"), ("q8_0", "Q8_0"), ("q4_0", "Q4_0"))
+
 DEFAULT_SYSTEM_PROMPT = "You are a helpful, honest assistant. Answer briefly and clearly."
 
 
@@ -47,6 +49,7 @@ class Setting:
     step: float | None = None
     automatic: str = ""  # what the panel says for None; empty if None is not allowed
     choices: tuple[tuple[str, str], ...] = ()  # (value, label)
+    advanced: bool = False  # shown only when asked for
 
 
 def _field(default: Any, setting: Setting) -> Any:
@@ -91,6 +94,106 @@ class Settings:
             maximum=999,
             step=1,
             automatic="automatic",
+        ),
+    )
+    cache_type_k: str | None = _field(
+        None,
+        Setting(
+            Group.LOADING,
+            "KV cache type K",
+            "How exactly keys are kept. Q8_0 takes half the memory of F16, Q4_0 a quarter and costs quality.",
+            automatic="automatic",
+            choices=_CACHE_TYPES,
+            advanced=True,
+        ),
+    )
+    cache_type_v: str | None = _field(
+        None,
+        Setting(
+            Group.LOADING,
+            "KV cache type V",
+            "How exactly values are kept. All but F16 need flash attention.",
+            automatic="automatic",
+            choices=_CACHE_TYPES,
+            advanced=True,
+        ),
+    )
+    flash_attention: str = _field(
+        "auto",
+        Setting(
+            Group.LOADING,
+            "Flash attention",
+            "A faster way to compute that takes less memory.",
+            choices=(("auto", "Where it works"), ("on", "On"), ("off", "Off")),
+            advanced=True,
+        ),
+    )
+    batch: int = _field(
+        512,
+        Setting(
+            Group.LOADING,
+            "Batch",
+            "Tokens of a prompt that are read in one go. Stop takes effect after each. A processor alone takes 128.",
+            minimum=1,
+            maximum=16_384,
+            step=128,
+            advanced=True,
+        ),
+    )
+    micro_batch: int = _field(
+        512,
+        Setting(
+            Group.LOADING,
+            "Micro-batch",
+            "Tokens of a batch that are computed at once. More takes larger buffers.",
+            minimum=1,
+            maximum=16_384,
+            step=128,
+            advanced=True,
+        ),
+    )
+    load_mode: str | None = _field(
+        None,
+        Setting(
+            Group.LOADING,
+            "Load mode",
+            "A mapped file starts faster, and the system may drop parts of it. Some weights would then be held twice.",
+            automatic="automatic",
+            choices=(("mapped", "Map the file"), ("read", "Read the file")),
+            advanced=True,
+        ),
+    )
+    keep_in_memory: bool = _field(
+        False,
+        Setting(
+            Group.LOADING,
+            "Keep in memory",
+            "The system may not swap the model out or drop parts of it.",
+            advanced=True,
+        ),
+    )
+    rope_base: float = _field(
+        0.0,
+        Setting(
+            Group.LOADING,
+            "RoPE base",
+            "Frequency base of positions. 0 is the model's own.",
+            minimum=0.0,
+            maximum=100_000_000.0,
+            step=10_000.0,
+            advanced=True,
+        ),
+    )
+    rope_scale: float = _field(
+        0.0,
+        Setting(
+            Group.LOADING,
+            "RoPE scale",
+            "Frequency scale of positions: 0.5 stretches the context to twice its length. 0 is the model's own.",
+            minimum=0.0,
+            maximum=4.0,
+            step=0.05,
+            advanced=True,
         ),
     )
     temperature: float = _field(

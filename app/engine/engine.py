@@ -75,16 +75,7 @@ class Engine(QObject):
     def load(self, path: str, settings: Settings, force: bool = False) -> None:
         """Loads the model at `path`; ends in `model_loaded`, `load_cancelled` or `load_failed`."""
         self._busy_with = os.urandom(16).hex()
-        self._command_given.emit(
-            protocol.LoadModel(
-                request_id=self._busy_with,
-                path=path,
-                context_length=settings.context_length,
-                threads=settings.threads,
-                gpu_layers=settings.gpu_layers,
-                force=force,
-            )
-        )
+        self._command_given.emit(protocol.LoadModel(self._busy_with, path, settings, force))
         self._enter(EngineState.LOADING)
 
     def unload(self) -> None:

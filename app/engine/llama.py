@@ -29,6 +29,9 @@ import llama_cpp.llama_cpp as lib
 from llama_cpp import _ggml
 
 from app.core import errors
+from app.core.load_options import LoadOptions
+from app.core.memory import RAM
+from app.engine import breakdown
 from app.engine.prompt import SpecialToken
 from app.engine.protocol import Device, Sampling
 
@@ -38,10 +41,21 @@ _DEVICE_KINDS = ("cpu", "gpu", "integrated", "accelerator")
 _DEBUG = 1  # ggml_log_level
 _PENALTY_WINDOW = 64  # tokens; llama.cpp's own default
 _ABORTED = 2  # llama_decode: the abort callback said stop
-# Tokens per decode while reading a prompt. A GPU wants full batches; a processor is as fast with less, and a
-# smaller step gives smoother progress.
-_CHUNK_ON_GPU = 512
-_CHUNK_ON_CPU = 128
+# Tokens per decode while reading a prompt. A GPU wants full batches; a processor is as fast with less, a smaller step
+# gives smoother progress, and the buffers are smaller by as much.
+_BATCH_ON_CPU = 128
+_CACHE_TYPES = {"f16": 1, "q8_0": 8, "q4_0": 2}  # ggml_type
+_FLASH_ATTENTION = {
+    "auto": lib.LLAMA_FLASH_ATTN_TYPE_AUTO,
+    "on": lib.LLAMA_FLASH_ATTN_TYPE_ENABLED,
+    "off": lib.LLAMA_FLASH_ATTN_TYPE_DISABLED,
+}
+_LOAD_MODES = {  # by: mapped, locked
+    (False, False): lib.LLAMA_LOAD_MODE_NONE,
+    (True, False): lib.LLAMA_LOAD_MODE_MMAP,
+    (False, True): lib.LLAMA_LOAD_MODE_MLOCK,
+    (True, True): lib.LLAMA_LOAD_MODE_MMAP_MLOCK,
+}
 
 
 class Interrupted(Exception):
@@ -84,6 +98,7 @@ class NativeLog:
 
     def __init__(self) -> None:
         self._lines: list[str] = []
+        self._is_passed_on = True
         self._callback = lib.llama_log_callback(self._take)
         lib.llama_log_set(self._callback, ctypes.c_void_p(0))
 
@@ -92,10 +107,21 @@ class NativeLog:
             return
         line = text.decode("utf-8", "replace")
         self._lines.append(line)
-        sys.stderr.write(line)
+        if self._is_passed_on:
+            sys.stderr.write(line)
 
     def clear(self) -> None:
         self._lines.clear()
+
+    @contextlib.contextmanager
+    def kept_to_itself(self) -> Iterator[None]:
+        """Starts anew and passes nothing on: simulated loads come by the dozen."""
+        self.clear()
+        self._is_passed_on = False
+        try:
+            yield
+        finally:
+            self._is_passed_on = True
 
     def find(self, pattern: str) -> re.Match[str] | None:
         return re.search(pattern, "".join(self._lines))
@@ -217,16 +243,6 @@ class Vocabulary:
         return self._pieces.raw[:length]
 
 
-@dataclass(frozen=True, slots=True)
-class LoadOptions:
-    """How a model is to be loaded; nothing is automatic any more. `gpu_layers` beyond the model's own mean all."""
-
-    path: Path
-    context_length: int
-    threads: int
-    gpu_layers: int
-
-
 class Model:
     """A loaded model with one KV cache. Used by one thread; `flag` may be raised by another."""
 
@@ -252,7 +268,7 @@ class Model:
         self.layers: int = lib.llama_model_n_layer(self._model)
         self.parameters: int = lib.llama_model_n_params(self._model)
         self.offloaded = _offloaded_layers(native_log)
-        self._chunk = _CHUNK_ON_GPU if self.offloaded else _CHUNK_ON_CPU
+        self._chunk: int = lib.llama_n_batch(self._context)
 
     def _load(self, options: LoadOptions, native_log: NativeLog, on_progress: Callable[[float], None]) -> Any:
         def report(fraction: float, _data: object) -> bool:
@@ -261,6 +277,7 @@ class Model:
 
         parameters = lib.llama_model_default_params()
         parameters.n_gpu_layers = options.gpu_layers
+        parameters.load_mode = _LOAD_MODES[options.mapped, options.locked]
         parameters.progress_callback = lib.llama_progress_callback(report)
         model = lib.llama_model_load_from_file(str(options.path).encode("utf-8"), parameters)
         if model:
@@ -271,10 +288,7 @@ class Model:
         raise _load_error(native_log)
 
     def _make_context(self, options: LoadOptions, native_log: NativeLog) -> Any:
-        parameters = lib.llama_context_default_params()
-        parameters.n_ctx = options.context_length
-        parameters.n_threads = options.threads
-        parameters.n_threads_batch = options.threads
+        parameters = _context_parameters(options)
         parameters.abort_callback = self._flag.callback
         parameters.abort_callback_data = self._flag.callback_data
         context = lib.llama_init_from_model(self._model, parameters)
@@ -429,6 +443,81 @@ class Reply:
                 self._model.append(token)
             except Interrupted:
                 self.reason = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """What llama.cpp allocates of one kind of memory, in bytes. `device` is RAM or the name of a GPU.
+
+    `mappable` memory holds the weights just as they are in the file.
+    """
+
+    device: str
+    mappable: bool
+    weights: int
+    kv_cache: int
+    buffers: int
+
+
+class SimulatedModel:
+    """A model that was loaded without allocating anything. Of the file, only the header is read."""
+
+    def __init__(self, path: Path, gpu_layers: int, native_log: NativeLog) -> None:
+        """Raises a `ModelError` that says why it could not be loaded."""
+        self._native_log = native_log
+        parameters = lib.llama_model_default_params()
+        parameters.n_gpu_layers = gpu_layers
+        parameters.no_alloc = True
+        parameters.load_mode = lib.LLAMA_LOAD_MODE_NONE
+        with native_log.kept_to_itself():
+            self._model = lib.llama_model_load_from_file(str(path).encode("utf-8"), parameters)
+            if not self._model:
+                raise _load_error(native_log)
+
+    def allocations(self, options: LoadOptions) -> tuple[Allocation, ...]:
+        """What would be allocated. Raises a `ModelError` if there can be no such context."""
+        with self._native_log.kept_to_itself():
+            context = lib.llama_init_from_model(self._model, _context_parameters(options))
+            if not context:
+                raise _load_error(self._native_log)
+            try:
+                return tuple(_allocation(part) for part in breakdown.parts(lib._lib, context))
+            finally:
+                lib.llama_free(context)
+
+    def close(self) -> None:
+        lib.llama_model_free(self._model)
+
+
+def can_simulate() -> bool:
+    """Whether this build of llama.cpp can be asked what it would allocate."""
+    return breakdown.is_there(lib._lib)
+
+
+def _allocation(part: breakdown.Part) -> Allocation:
+    is_host = _ggml_function("ggml_backend_buft_is_host", ctypes.c_bool, ctypes.c_void_p)(part.buffer_type)
+    device = _ggml_function("ggml_backend_buft_get_device", ctypes.c_void_p, ctypes.c_void_p)(part.buffer_type)
+    kind = _ggml_function("ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)(device) if device else 0
+    in_ram = is_host or _DEVICE_KINDS[kind] == "cpu"  # a GPU has some of RAM for itself
+    name = _ggml_function("ggml_backend_dev_name", ctypes.c_char_p, ctypes.c_void_p)
+    return Allocation(RAM if in_ram else name(device).decode("utf-8"), is_host, part.model, part.context, part.compute)
+
+
+def _context_parameters(options: LoadOptions) -> Any:
+    on_gpu = options.gpu_layers > 0 and lib.llama_supports_gpu_offload()
+    parameters = lib.llama_context_default_params()
+    parameters.n_ctx = options.context_length
+    parameters.n_batch = options.batch if on_gpu else min(options.batch, _BATCH_ON_CPU)
+    parameters.n_ubatch = min(options.micro_batch, parameters.n_batch)
+    parameters.n_outputs_max = 1  # only of the last token; the default reserves room for those of a whole batch
+    parameters.n_threads = options.threads
+    parameters.n_threads_batch = options.threads
+    parameters.type_k = _CACHE_TYPES[options.cache_type_k]
+    parameters.type_v = _CACHE_TYPES[options.cache_type_v]
+    parameters.flash_attn_type = _FLASH_ATTENTION[options.flash_attention]
+    parameters.rope_freq_base = options.rope_base
+    parameters.rope_freq_scale = options.rope_scale
+    return parameters
 
 
 def _samplers(sampling: Sampling, vocabulary_size: int) -> Iterator[Any]:

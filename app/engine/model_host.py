@@ -11,16 +11,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from app.core import errors, gguf, hardware, memory
+from app.core import errors, gguf, hardware, planner
+from app.core.memory import RAM
+from app.core.settings import Settings
 from app.core.units import format_bytes
 from app.engine import llama, prompt, protocol
 from app.engine.llama import Flag
+from app.engine.simulation import Simulator
 
 __all__ = ["Flag", "ModelHost"]
 
 _PROGRESS_INTERVAL = 0.05  # seconds between two progress events
 _WRITE_INTERVAL = 0.25
-_ALL_LAYERS = 999
 
 
 class ModelHost:
@@ -31,7 +33,9 @@ class ModelHost:
         self._flag = flag
         self._send = send
         self._native_log = llama.NativeLog()
+        self._simulator = Simulator(self._native_log)
         self._devices = llama.devices()
+        self._used_at_start = self._used()
         self._model: llama.Model | None = None
         self._prompter: prompt.Prompter | None = None
 
@@ -43,6 +47,8 @@ class ModelHost:
         match command:
             case protocol.LoadModel():
                 self._load(command)
+            case protocol.EstimateMemory():
+                self._estimate(command)
             case protocol.UnloadModel():
                 self._unload()
             case protocol.Generate():
@@ -53,15 +59,19 @@ class ModelHost:
         header = gguf.check_file(path)  # before the present model goes: a wrong file costs nothing
         self._unload()
         template = prompt.choose_template(header.chat_template, header.name, path.name)
-        options = self._options(command, path, header)
+        free = self._free()
+        plan = self._plan(path, header, command.settings, free)
+        if plan.missing and not command.force:
+            raise errors.NotEnoughMemory(_why_it_does_not_fit(plan, free))
+        self._simulator.forget()
         try:
-            model = llama.Model(options, self._flag, self._native_log, self._load_reporter(command.request_id))
+            model = llama.Model(plan.options, self._flag, self._native_log, self._load_reporter(command.request_id))
         except llama.Interrupted:
             self._send(protocol.LoadCancelled(command.request_id))
             return
         self._model = model
         self._prompter = prompt.Prompter(template, model.vocabulary, model.context_length)
-        self._send(self._loaded(command, header, options, template.source))
+        self._send(self._loaded(command, header, plan, template.source))
 
     def _unload(self) -> None:
         if self._model is None:
@@ -70,16 +80,44 @@ class ModelHost:
         self._model = self._prompter = None
         self._send(protocol.ModelUnloaded())
 
-    def _options(self, command: protocol.LoadModel, path: Path, header: gguf.GgufHeader) -> llama.LoadOptions:
-        gpus = [device for device in self._devices if device.kind in ("gpu", "integrated")]
-        gpu_layers = command.gpu_layers if command.gpu_layers is not None else _ALL_LAYERS if gpus else 0
-        available = hardware.memory_available()
-        if gpu_layers:
-            available += sum(device.memory_free for device in gpus if device.kind == "gpu")
-        context_length = command.context_length or memory.automatic_context(header, available)
-        if not command.force:
-            _check_memory(header, context_length, available)
-        return llama.LoadOptions(path, context_length, command.threads or hardware.physical_cores(), gpu_layers)
+    def _estimate(self, command: protocol.EstimateMemory) -> None:
+        path = Path(command.path)
+        free = self._free(command.ram_given_back)
+        header = gguf.check_file(path)
+        plan = self._plan(path, header, command.settings, free)
+        options = plan.options
+        self._send(
+            protocol.MemoryEstimated(
+                request_id=command.request_id,
+                devices=plan.bill.devices,
+                free=((RAM, free.ram), *free.gpus),
+                context_length=options.context_length,
+                gpu_layers=options.gpu_layers,
+                layers=header.layers,
+                threads=options.threads,
+                cache_type_k=options.cache_type_k,
+                cache_type_v=options.cache_type_v,
+                mapped=options.mapped,
+                fit=plan.fit.value,
+                missing=plan.missing,
+                suggestion=plan.suggestion,
+                reasons=plan.reasons,
+            )
+        )
+
+    def _plan(self, path: Path, header: gguf.GgufHeader, wishes: Settings, free: planner.Free) -> planner.LoadPlan:
+        facts = planner.ModelFacts(path, header.layers, header.context_length)
+        return planner.plan(self._simulator.bill, facts, wishes, hardware.physical_cores(), free)
+
+    def _free(self, ram_given_back: int = 0) -> planner.Free:
+        gpus = tuple((device.name, device.memory_free) for device in _gpus(llama.devices()))
+        return planner.Free(hardware.memory_available() + ram_given_back, gpus)
+
+    def _used(self) -> int:
+        """Bytes of memory that this process has; of GPUs, that anyone has."""
+        return hardware.memory_used() + sum(
+            device.memory_total - device.memory_free for device in _gpus(llama.devices())
+        )
 
     def _load_reporter(self, request_id: str) -> Callable[[float], None]:
         due = 0.0
@@ -94,9 +132,9 @@ class ModelHost:
         return report
 
     def _loaded(
-        self, command: protocol.LoadModel, header: gguf.GgufHeader, options: llama.LoadOptions, template_source: str
+        self, command: protocol.LoadModel, header: gguf.GgufHeader, plan: planner.LoadPlan, template_source: str
     ) -> protocol.LoadedModel:
-        model = self._model
+        model, options = self._model, plan.options
         assert model is not None
         return protocol.LoadedModel(
             request_id=command.request_id,
@@ -113,13 +151,17 @@ class ModelHost:
             layers=model.layers,
             backend=self._backend(model.offloaded),
             template_source=template_source,
+            cache_type_k=options.cache_type_k,
+            cache_type_v=options.cache_type_v,
+            mapped=options.mapped,
+            bill=plan.bill.devices,
+            reasons=plan.reasons,
         )
 
     def _backend(self, offloaded_layers: int) -> str:
         if not offloaded_layers:
             return "CPU"
-        gpus = [device for device in self._devices if device.kind in ("gpu", "integrated")]
-        return ", ".join(f"{device.name}: {device.description}" for device in gpus) or "CPU"
+        return ", ".join(f"{device.name}: {device.description}" for device in _gpus(self._devices)) or "CPU"
 
     def _generate(self, command: protocol.Generate) -> None:
         if self._model is None or self._prompter is None:
@@ -150,7 +192,8 @@ class ModelHost:
                 tokens_per_second=reply.tokens_per_second,
                 context_used=self._model.context_used,
             )
-        self._send(protocol.ReplyFinished(command.reply_id, stats))
+        measured = max(0, self._used() - self._used_at_start)
+        self._send(protocol.ReplyFinished(command.reply_id, dataclasses.replace(stats, memory_measured=measured)))
 
     def _read_reporter(self, reply_id: str, asked: prompt.Prompt) -> Callable[[int, int], None]:
         def report(done: int, cached: int) -> None:
@@ -181,7 +224,11 @@ class ModelHost:
         return reply
 
 
-def _check_memory(header: gguf.GgufHeader, context_length: int, available: int) -> None:
-    required = memory.estimate(header, context_length).required
-    if required > available:
-        raise errors.NotEnoughMemory(f"It needs about {format_bytes(required)}; {format_bytes(available)} are free.")
+def _gpus(devices: tuple[protocol.Device, ...]) -> list[protocol.Device]:
+    return [device for device in devices if device.kind in ("gpu", "integrated")]
+
+
+def _why_it_does_not_fit(plan: planner.LoadPlan, free: planner.Free) -> str:
+    available = free.ram + sum(memory for _, memory in free.gpus)
+    sentence = f"It needs {format_bytes(plan.bill.required)}; {format_bytes(available)} are free."
+    return f"{sentence} What would fit: {plan.suggestion}." if plan.suggestion else sentence

@@ -11,10 +11,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-PROTOCOL_VERSION = 1
+from app.core.memory import DeviceBill
+from app.core.settings import Settings
+
+PROTOCOL_VERSION = 2
 
 Role = Literal["system", "user", "assistant"]
 
@@ -59,14 +63,28 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class LoadModel:
-    """Load `path`, freeing what was loaded. None means: choose for this machine. `force` skips the memory check."""
+    """Load `path`, freeing what was loaded. What `settings` leave automatic is chosen for this machine.
+
+    `force` skips the memory check.
+    """
 
     request_id: str
     path: str
-    context_length: int | None = None
-    threads: int | None = None
-    gpu_layers: int | None = None
+    settings: Settings
     force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateMemory:
+    """Say how `path` would be loaded and what it would take, without loading it. Of the file, its header is enough.
+
+    `ram_given_back` are bytes of RAM that are in use now and will be free by then.
+    """
+
+    request_id: str
+    path: str
+    settings: Settings
+    ram_given_back: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +108,7 @@ class Interrupt:
     id: str
 
 
-Command = LoadModel | UnloadModel | Generate | Interrupt
+Command = LoadModel | EstimateMemory | UnloadModel | Generate | Interrupt
 
 # Events
 
@@ -128,6 +146,35 @@ class LoadedModel:
     layers: int
     backend: str  # where it runs, in words: "CPU", "CUDA0: NVIDIA ..."
     template_source: str  # "model", "catalogue" or "plain"
+    cache_type_k: str = "f16"
+    cache_type_v: str = "f16"
+    mapped: bool = True
+    bill: tuple[DeviceBill, ...] = ()  # what it was to take
+    reasons: tuple[tuple[str, str], ...] = ()  # setting that was automatic, why it is what it is
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryEstimated:
+    """How a model would be loaded, and what it would take. `free` are bytes per device, RAM first.
+
+    `fit` is a value of `planner.Fit4`. If it does not fit, `missing` says by how many bytes, and `suggestion` what
+    would mend that, if anything would.
+    """
+
+    request_id: str
+    devices: tuple[DeviceBill, ...]
+    free: tuple[tuple[str, int], ...]
+    context_length: int
+    gpu_layers: int
+    layers: int
+    threads: int
+    cache_type_k: str
+    cache_type_v: str
+    mapped: bool
+    fit: str
+    missing: int
+    suggestion: str
+    reasons: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +227,7 @@ class ReplyStats:
     context_used: int = 0
     context_length: int = 0
     seed: int | None = None
+    memory_measured: int = 0  # bytes the model takes by now, of RAM (mapped pages included) and of GPUs
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +238,7 @@ class ReplyFinished:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """`error` is the name of an `AppError` class; `id` the load or reply it belongs to, empty if neither."""
+    """`error` is the name of an `AppError` class; `id` the load, estimate or reply it belongs to, empty if neither."""
 
     id: str
     error: str
@@ -202,6 +250,7 @@ Event = (
     | LoadProgress
     | LoadedModel
     | LoadCancelled
+    | MemoryEstimated
     | ModelUnloaded
     | PromptProgress
     | TextReceived
@@ -220,6 +269,7 @@ _MESSAGES: dict[str, type[Any]] = {
     message.__name__: message
     for message in (
         LoadModel,
+        EstimateMemory,
         UnloadModel,
         Generate,
         Interrupt,
@@ -227,6 +277,7 @@ _MESSAGES: dict[str, type[Any]] = {
         LoadProgress,
         LoadedModel,
         LoadCancelled,
+        MemoryEstimated,
         ModelUnloaded,
         PromptProgress,
         TextReceived,
@@ -237,14 +288,14 @@ _MESSAGES: dict[str, type[Any]] = {
 }
 _FIELDS = {
     kind: tuple(field.name for field in dataclasses.fields(kind))
-    for kind in (*_MESSAGES.values(), ChatMessage, Sampling, Device, ReplyStats)
+    for kind in (*_MESSAGES.values(), ChatMessage, Sampling, Device, DeviceBill, ReplyStats, Settings)
 }
 
 
 def id_of(command: Command) -> str:
-    """The load or reply that `command` is about; empty for a command that cannot be interrupted."""
+    """The load, estimate or reply that `command` is about; empty for a command that cannot be interrupted."""
     match command:
-        case LoadModel():
+        case LoadModel() | EstimateMemory():
             return command.request_id
         case Generate():
             return command.reply_id
@@ -254,11 +305,11 @@ def id_of(command: Command) -> str:
 
 
 def id_of_end(event: Event) -> str | None:
-    """The load or reply that `event` is the end of; None if it is the end of none."""
+    """The load, estimate or reply that `event` is the end of; None if it is the end of none."""
     match event:
         case ReplyFinished():
             return event.reply_id
-        case LoadedModel() | LoadCancelled():
+        case LoadedModel() | LoadCancelled() | MemoryEstimated():
             return event.request_id
         case Failed():
             return event.id
@@ -275,16 +326,35 @@ def decode(line: bytes | bytearray) -> Any:
     try:
         values = json.loads(line)
         kind = values.pop("type")
-        if kind == "Generate":
-            values["messages"] = tuple(ChatMessage(**message) for message in values["messages"])
-            values["sampling"] = Sampling(**values["sampling"])
-        elif kind == "Hello":
-            values["devices"] = tuple(Device(**device) for device in values["devices"])
-        elif kind == "ReplyFinished":
-            values["stats"] = ReplyStats(**values["stats"])
+        for name, made in _MADE_OF.get(kind, {}).items():
+            values[name] = made(values[name])
         return _MESSAGES[kind](**values)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ProtocolError(bytes(line[:200])) from error
+
+
+def _one(kind: type[Any]) -> Callable[[Any], Any]:
+    return lambda values: kind(**values)
+
+
+def _several(kind: type[Any]) -> Callable[[Any], Any]:
+    return lambda items: tuple(kind(**values) for values in items)
+
+
+def _pairs(items: Any) -> Any:
+    return tuple(map(tuple, items))
+
+
+# What JSON cannot tell: the values that lie inside a message.
+_MADE_OF: dict[str, dict[str, Callable[[Any], Any]]] = {
+    "LoadModel": {"settings": _one(Settings)},
+    "EstimateMemory": {"settings": _one(Settings)},
+    "Generate": {"messages": _several(ChatMessage), "sampling": _one(Sampling)},
+    "Hello": {"devices": _several(Device)},
+    "LoadedModel": {"bill": _several(DeviceBill), "reasons": _pairs},
+    "MemoryEstimated": {"devices": _several(DeviceBill), "free": _pairs, "reasons": _pairs},
+    "ReplyFinished": {"stats": _one(ReplyStats)},
+}
 
 
 def _fields_of(value: Any) -> dict[str, Any]:
