@@ -43,6 +43,10 @@ class DataPaths:
         return self.root / "model-settings.json"
 
     @property
+    def bill_history(self) -> Path:
+        return self.root / "memory-bills.json"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

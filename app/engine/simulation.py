@@ -6,8 +6,6 @@ It knows every architecture that llama.cpp knows, and needs of the file no more 
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from app.core import gguf, memory
 from app.core.load_options import LoadOptions
 from app.core.memory import RAM, DeviceBill, MemoryBill
@@ -19,7 +17,7 @@ class Simulator:
 
     def __init__(self, native_log: llama.NativeLog) -> None:
         self._native_log = native_log
-        self._key: tuple[Path, int, int, int] | None = None
+        self._key: tuple[object, ...] = ()
         self._model: llama.SimulatedModel | None = None
 
     def bill(self, options: LoadOptions) -> MemoryBill:
@@ -32,14 +30,15 @@ class Simulator:
         """Frees the model that is kept."""
         if self._model is not None:
             self._model.close()
-        self._model = self._key = None
+        self._model = None
 
     def _simulated(self, options: LoadOptions) -> llama.SimulatedModel:
         status = options.path.stat()
-        key = (options.path, status.st_size, status.st_mtime_ns, options.gpu_layers)
+        placed = (options.gpu_layers, options.devices, options.tensor_split, options.experts_on_cpu)
+        key = (options.path, status.st_size, status.st_mtime_ns, *placed)
         if self._model is None or key != self._key:
             self.forget()
-            self._model = llama.SimulatedModel(options.path, options.gpu_layers, self._native_log)
+            self._model = llama.SimulatedModel(options, self._native_log)
             self._key = key
         return self._model
 

@@ -298,7 +298,7 @@ def test_what_a_model_takes_is_billed_and_measured(talk, bench):
 
 def test_what_does_not_fit_is_told_with_what_would_be_needed(talk, tmp_path):
     error = talk.load_in_vain(write_gguf(tmp_path / "huge.gguf", HUGE, sparse=True), context_length=8192)
-    assert "are free" in error.detail
+    assert "more than is free" in error.detail
 
 
 def test_unloading_frees_the_model(talk, small, qtbot):

@@ -258,8 +258,8 @@ def test_another_folder_for_downloads_keeps_what_is_in_the_first(person, paths, 
     download(person, "Q4_K_M")
     other = tmp_path / "big disk"
     other.mkdir()
-    settings = dataclasses.replace(person.application.settings(), models_folder=str(other))
-    person.application.change_settings(settings)
+    settings = dataclasses.replace(person.application.settings.shared(), models_folder=str(other))
+    person.application.settings.change(settings)
     choose(person.control(QTableView, "quants"), "Q8_0")
     person.press("download")
     person.wait_for((other / REPO / "storyteller.Q8_0.gguf").is_file)
@@ -274,6 +274,6 @@ def test_the_header_of_one_quant_says_what_memory_they_take(person, hub, paths, 
     bill = estimate(header, 2048)
     size = len(quant_files["storyteller.Q4_K_M.gguf"])
     expected = f"about {format_bytes(size + bill.kv_cache + bill.buffers)}"
-    person.application.change_settings(dataclasses.replace(person.application.settings(), context_length=2048))
+    person.application.settings.change(dataclasses.replace(person.application.settings.shared(), context_length=2048))
     column = next(c for c in range(7) if table.model().headerData(c, Qt.Orientation.Horizontal) == "Memory")
     person.wait_for(lambda: table.model().index(0, column).data() == expected)
