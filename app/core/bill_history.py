@@ -50,6 +50,10 @@ class BillHistory:
         share = statistics.median(measured / bill for bill, measured in self._loads) - 1
         return share if abs(share) > _AS_BILLED else 0.0
 
+    def excess(self) -> float:
+        """What bills are to allow for: `difference`, but never less than nothing, as a plan must not become bold."""
+        return max(0.0, self.difference())
+
     def in_words(self) -> str:
         """What is known, in a sentence or two."""
         count = len(self._loads)
@@ -58,8 +62,9 @@ class BillHistory:
         share = self.difference()
         if not share:
             return f"In the last {count} loads the bills were right to {_percent(_AS_BILLED)}."
-        off = f"{_percent(abs(share))} {'more' if share > 0 else 'less'}"
-        return f"In the last {count} loads models took {off} than billed. New bills allow for that."
+        if share < 0:
+            return f"In the last {count} loads models took {_percent(-share)} less than billed."
+        return f"In the last {count} loads models took {_percent(share)} more than billed. New bills allow for that."
 
 
 def _percent(share: float) -> str:

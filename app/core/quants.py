@@ -180,14 +180,14 @@ def rows(
     context_length: int | None,
     memory: Sequence[DeviceMemory],
     bills: Mapping[str, QuantBill] | None = None,
-    keep: str = "",
+    keep: str | None = None,
 ) -> list[QuantRow]:
     """The table of a model's quants on a computer with such `memory`, the smallest first.
 
     `bills` are those that are known, by the names of the quants. For the others there is a first estimate. It takes an
     automatic context (None), which is as long as there is room, for one that a conversation can do with.
 
-    At most one is recommended: none if none fits, and `keep` as long as it does.
+    At most one is recommended, and none if none fits. If `keep` is given, it is that one or none.
     """
     bills = bills or {}
     quants = quants_of(model.files)
@@ -288,13 +288,13 @@ def _measured_bits(quant: Quant, parameters: int) -> float:
     return bits if 1 <= bits <= 33 else bits_of(quant.quant)
 
 
-def _with_advice(found: Sequence[QuantRow], parameters: int, room: _Room, keep: str) -> list[QuantRow]:
+def _with_advice(found: Sequence[QuantRow], parameters: int, room: _Room, keep: str | None) -> list[QuantRow]:
     """Says which one is recommended and why, and what to take instead of one that does not fit."""
     fitting = [row for row in found if row.fit not in (None, Fit.TOO_LARGE) and row.use_case != FOREIGN]
-    if not fitting:
+    choice = [row for row in fitting if keep in (None, row.quant.name)]
+    if not choice:
         return list(found)
-    kept = [row for row in fitting if row.quant.name == keep]
-    best = kept[0] if kept else max(fitting, key=lambda row: _preference(row, parameters))
+    best = max(choice, key=lambda row: _preference(row, parameters))
     return [
         dataclasses.replace(row, recommended=_reason(best, fitting, room)) if row is best else _with_other(row, best)
         for row in found

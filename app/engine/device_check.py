@@ -23,6 +23,7 @@ from app.engine.supervisor import Supervisor, child_command
 
 _PATIENCE_SECONDS = 30  # without a word from the child
 _ALL_LAYERS = 999
+_NO_GPU = "CPU"  # a name that none has; an empty one would mean all
 _CONTEXT_LENGTH = 512  # tokens
 _SAMPLING = protocol.Sampling(temperature=0.0, repeat_penalty=1.0, seed=0, reply_limit=16)
 
@@ -30,9 +31,7 @@ _SAMPLING = protocol.Sampling(temperature=0.0, repeat_penalty=1.0, seed=0, reply
 class DeviceCheck(QObject):
     """Lives on the GUI thread and owns the thread of its children. No method blocks but `close`."""
 
-    checked = Signal(
-        object
-    )  # DeviceReport: of a device that is seen, then tried, then if it fails what is used instead
+    checked = Signal(object)  # DeviceReport: of a device that is seen; then tried; then, if it fails, what is instead
     finished = Signal()  # all were tried, or it was cancelled
     failed = Signal(object)  # AppError: not even the processor works, so nothing can be said of the others
 
@@ -86,7 +85,6 @@ class DeviceCheck(QObject):
             return
         self._is_running = True
         self._path = model_path
-        self._reports.clear()
         self._waiting = [""]
         self._thread.start()
         if not self._is_ending:
@@ -169,8 +167,9 @@ class DeviceCheck(QObject):
         self._fail(errors.EngineDidNotAnswer(f"Nothing came for {seconds:.0f} seconds."))
 
     def _meet(self, devices: Sequence[protocol.Device]) -> None:
-        for device in devices:
-            self._report(_report(device))
+        self._reports = {device.name: _report(device) for device in devices}
+        for report in self.reports:
+            self.checked.emit(report)
         self._waiting = [report.name for report in self.reports if _is_gpu(report)]
 
     def _compare(self) -> None:
@@ -230,7 +229,12 @@ class _Child(Supervisor):
 
 def _settings(device: str) -> Settings:
     """For a model that is on `device` alone; empty for the processor."""
-    return Settings(context_length=_CONTEXT_LENGTH, gpu_layers=_ALL_LAYERS if device else 0, devices=device or "CPU")
+    return Settings(
+        context_length=_CONTEXT_LENGTH,
+        threads=1,  # the guide is small, and others may be busy: threads that wait for each other take seconds a token
+        gpu_layers=_ALL_LAYERS if device else 0,
+        devices=device or _NO_GPU,
+    )
 
 
 def _is_gpu(report: DeviceReport) -> bool:

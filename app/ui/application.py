@@ -153,7 +153,7 @@ class Application(QObject):
         self.estimator = Estimator(engine_command, self)
         self._bill_history = BillHistory(paths.bill_history)
         self.models = ModelSession(
-            self.engine, recent, self.settings.of, self, bill_correction=self._bill_history.difference
+            self.engine, recent, self.settings.of, self, bill_correction=self._bill_history.excess
         )
         self.chat = ChatSession(store, self.engine, self.models, self.settings.shared, self)
         self._build_widgets()
@@ -164,7 +164,7 @@ class Application(QObject):
             self.models,
             self.settings,
             self.estimator,
-            self._bill_history.difference,
+            self._bill_history.excess,
             self._library_place,
             self.window.show_toast,
             offline=offline or self.settings.shared().offline,

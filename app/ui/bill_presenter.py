@@ -94,7 +94,7 @@ class BillPresenter(QObject):
             self._is_stale = False
             self._view.show_pending()
             settings = self._edited or self._settings.of(path)
-            self._estimator.ask(_KEY, path, settings, self._models.given_back(), self._history.difference())
+            self._estimator.ask(_KEY, path, settings, self._models.given_back(), self._history.excess())
 
     @Slot(object)
     def _on_engine_model_loaded(self, _model: LoadedModel) -> None:

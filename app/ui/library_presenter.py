@@ -224,7 +224,7 @@ class LibraryPresenter(QObject):
             self._page.show_rows(self._rows)
 
     def _make_rows(self) -> None:
-        """While answers come in, the recommendation stays as long as it can, lest it jump."""
+        """While answers come in, nothing else is recommended than before, lest it jump."""
         assert self._model is not None
         recommended = next((row.quant.name for row in self._rows if row.recommended), "")
         self._rows = quants.rows(
@@ -232,7 +232,7 @@ class LibraryPresenter(QObject):
             self._settings_for("").context_length,
             [self._ram(), *self._gpus],
             self._known,
-            keep="" if self._bills.is_settled else recommended,
+            keep=None if self._bills.is_settled else recommended,
         )
 
     def _ram(self) -> DeviceMemory:

@@ -61,6 +61,7 @@ class QuantBills(QObject):
         self._stand_ins: dict[str, Path] = {}
         self._failed: set[str] = set()  # to get a stand-in
         self._asked: set[str] = set()  # as settings and memory are now
+        self._gave_up = False  # fetching
         self._asking = ""  # the one the estimator is busy with
         estimator.estimated.connect(self._on_estimator_estimated)
         estimator.failed.connect(self._on_estimator_failed)
@@ -76,6 +77,7 @@ class QuantBills(QObject):
             job.cancel()
         self._model, self._wanted = model, ()
         self._fetching, self._stand_ins, self._failed = {}, {}, set()
+        self._gave_up = False
         self.ask_again()
 
     def want(self, quants: Sequence[Quant]) -> None:
@@ -106,7 +108,8 @@ class QuantBills(QObject):
         self._estimator.ask(_KEY, path, settings, self._given_back(), self._bill_correction())
 
     def _fetch(self, quant: Quant) -> None:
-        if self._model is None or quant.name in self._fetching or len(self._fetching) >= _AT_ONCE:
+        is_enough = self._gave_up or len(self._fetching) >= _AT_ONCE
+        if self._model is None or quant.name in self._fetching or is_enough:
             return
         job = self._fetching[quant.name] = self._network.ask(partial(self._stand_in, self._model, quant))
         job.finished.connect(partial(self._on_stand_in, job, quant.name))
@@ -137,8 +140,8 @@ class QuantBills(QObject):
             return
         del self._fetching[name]
         log.info("no header of %s: %s", name, error)
-        if isinstance(error, errors.Offline | errors.RateLimited):
-            self._failed.update(quant.name for quant in self._wanted)  # it would be no better for the others
+        # It would be no better for the others.
+        self._gave_up |= isinstance(error, errors.Offline | errors.RateLimited)
         self._fail(name)
 
     def _fail(self, name: str) -> None:

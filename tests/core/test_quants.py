@@ -444,7 +444,8 @@ def test_where_quants_are_called_the_same_their_files_are_named():
     assert found[1].suggestion == "model-a-Q8_0.gguf instead of model-b-Q8_0.gguf"
 
 
-def test_a_recommendation_is_kept_as_long_as_it_fits():
+def test_a_recommendation_can_be_kept_as_long_as_it_fits():
     eight = model(LLAMA_8B, LLAMA_8B_PARAMETERS)
     assert recommended(rows(eight, 4096, free(64 * GIB), keep="model-Q3_K_M.gguf"))[0] == "Q3_K_M"
-    assert recommended(rows(eight, 4096, free(6.5 * GIB), keep="model-Q8_0.gguf"))[0] == "Q4_K_M"
+    for keep in ("model-Q8_0.gguf", ""):
+        assert recommended(rows(eight, 4096, free(6.5 * GIB), keep=keep)) == ("", "")

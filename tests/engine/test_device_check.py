@@ -194,6 +194,16 @@ def test_devices_are_listed_before_they_are_tried(prepare: Prepare, qtbot: QtBot
     assert "CUDA error" in report.problem and report.instead
 
 
+def test_a_second_check_begins_with_all_devices_untried(prepare: Prepare, qtbot: QtBot) -> None:
+    check = prepare(CPU="works", CUDA0="dies")
+    run(check, qtbot)
+    listed: list[list[bool | None]] = []
+    check.checked.connect(lambda _report: listed.append([report.works for report in check.reports]))
+    run(check, qtbot)
+    assert listed[0] == [None, None]  # never less than all: rows would come and go
+    assert listed[-1] == [True, False]
+
+
 @pytest.mark.model
 def test_the_guide_works_on_every_device_here(qtbot: QtBot) -> None:
     check = DeviceCheck()

@@ -20,7 +20,7 @@ def start(paths: DataPaths, qtbot) -> Iterator[Callable[..., Person]]:
 
     def begin(behaviour: str, file: str = "") -> Person:
         database = open_database(paths.database)
-        application = Application(paths, database, scripted_child(behaviour))
+        application = Application(paths, database, scripted_child(behaviour) if behaviour else None)
         qtbot.addWidget(application.window)
         application.window.show()
         application.begin(Path(file) if file else None)
