@@ -57,7 +57,7 @@ class Fit(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Free:
-    """Bytes that are free now. GPUs go by the names they have in a bill; those that are `shared` take theirs from RAM."""
+    """Bytes that are free now. GPUs go by the names they have in a bill; what `shared` ones take comes from RAM."""
 
     ram: int
     gpus: tuple[tuple[str, int], ...] = ()

@@ -30,6 +30,7 @@ import llama_cpp.llama_cpp as lib
 from llama_cpp import _ggml
 
 from app.core import errors
+from app.core.gguf import GgufHeader
 from app.core.load_options import LoadOptions
 from app.core.memory import RAM
 from app.engine import breakdown
@@ -42,6 +43,7 @@ _DEVICE_KINDS = ("cpu", "gpu", "integrated", "accelerator")
 _CPU = 0  # ggml_backend_dev_type
 _DEBUG = 1  # ggml_log_level
 _BUILT_IN = ("ACCELERATE", "LLAMAFILE", "OPENMP", "REPACK")  # said to be features of the processor, too
+_PADDING = 2**20  # bytes, of weights
 _PENALTY_WINDOW = 64  # tokens; llama.cpp's own default
 _ABORTED = 2  # llama_decode: the abort callback said stop
 # Tokens per decode while reading a prompt. A GPU wants full batches; a processor is as fast with less, a smaller step
@@ -483,11 +485,13 @@ class Allocation:
 class SimulatedModel:
     """A model that was loaded without allocating anything. Of the file, only the header is read."""
 
-    def __init__(self, options: LoadOptions, native_log: NativeLog) -> None:
-        """Raises a `ModelError` that says why it could not be loaded."""
+    def __init__(self, options: LoadOptions, header: GgufHeader, native_log: NativeLog) -> None:
+        """`header` is that of the file. Raises a `ModelError` that says why it could not be loaded."""
         self._native_log = native_log
         parameters = _model_parameters(options)
         parameters.no_alloc = True
+        if header.vocabulary_size:
+            parameters.kv_overrides = _without_words(header)
         parameters.load_mode = lib.LLAMA_LOAD_MODE_NONE
         with native_log.kept_to_itself():
             self._model = lib.llama_model_load_from_file(str(options.path).encode("utf-8"), parameters)
@@ -495,18 +499,38 @@ class SimulatedModel:
                 raise _load_error(native_log)
 
     def allocations(self, options: LoadOptions) -> tuple[Allocation, ...]:
-        """What would be allocated. Raises a `ModelError` if there can be no such context."""
+        """What would be allocated; nothing if that cannot be told. Raises a `ModelError` if there can be no context."""
         with self._native_log.kept_to_itself():
             context = lib.llama_init_from_model(self._model, _context_parameters(options))
             if not context:
                 raise _load_error(self._native_log)
             try:
-                return tuple(_allocation(part) for part in breakdown.parts(lib._lib, context))
+                parts = breakdown.parts(lib._lib, context)
             finally:
                 lib.llama_free(context)
+        size = lib.llama_model_size(self._model)
+        # Some weights may be left out, others be there twice. All else means that the parts were read wrongly.
+        if not size // 2 <= sum(part.model for part in parts) <= 2 * size + _PADDING:
+            return ()
+        return tuple(map(_allocation, parts))
 
     def close(self) -> None:
         lib.llama_model_free(self._model)
+
+
+def _without_words(header: GgufHeader) -> Any:
+    """Metadata of a vocabulary that has its size and no words: reading these would take longer than all the rest."""
+    tokenizer = lib.llama_model_kv_override(
+        lib.LLAMA_KV_OVERRIDE_TYPE_STR,
+        b"tokenizer.ggml.model",
+        lib.llama_model_kv_override_value(val_str=b"no_vocab"),
+    )
+    size = lib.llama_model_kv_override(
+        lib.LLAMA_KV_OVERRIDE_TYPE_INT,
+        f"{header.architecture[:64]}.vocab_size".encode(),
+        lib.llama_model_kv_override_value(val_i64=header.vocabulary_size),
+    )
+    return (lib.llama_model_kv_override * 3)(tokenizer, size)  # the third one ends the list
 
 
 def can_simulate() -> bool:

@@ -6,7 +6,6 @@ Lives in the child's main thread. Everything it says, it says through `send`.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ from app.core.memory import RAM, DeviceMemory, MemoryBill
 from app.core.units import format_bytes
 from app.engine import llama, prompt, protocol
 from app.engine.llama import Flag
-from app.engine.simulation import Simulator
+from app.engine.simulation import Simulator, header_of
 from app.engine.usage import Usage
 
 __all__ = ["Flag", "ModelHost"]
@@ -87,7 +86,7 @@ class ModelHost:
 
     def _estimate(self, command: protocol.EstimateMemory) -> None:
         path = Path(command.path)
-        header = _header(path)
+        header = header_of(path)
         gpus = _gpus(llama.devices(), command.settings.devices)
         memory = _memory(gpus, command.given_back)
         plan = self._plan(path, header, command, memory, gpus)
@@ -122,6 +121,8 @@ class ModelHost:
         def bill(options: LoadOptions) -> MemoryBill:
             return self._simulator.bill(options).corrected(command.bill_correction)
 
+        if len(gpus) > 1:
+            self._simulator.forget()  # by now llama.cpp may divide the model otherwise: it looks at what is free
         facts = planner.ModelFacts(path, header.layers, header.context_length, _has_experts(header))
         free_on_gpus = tuple((one.device, one.free) for one in memory[1:])
         free = planner.Free(memory[0].free, free_on_gpus, _shared(gpus))
@@ -237,20 +238,6 @@ class ModelHost:
         reply.reason = reply.reason or "end"  # the model had begun the user's next turn
         self._prompter.remember(asked, "".join(written), reply.tokens)
         return reply
-
-
-def _header(path: Path) -> gguf.GgufHeader:
-    """Of a file that may be asked about again and again. Raises what `gguf.check_file` raises."""
-    try:
-        status = path.stat()
-    except OSError:
-        return gguf.check_file(path)  # which says what is wrong
-    return _header_of(path, status.st_size, status.st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=32)
-def _header_of(path: Path, _size: int, _changed_at: int) -> gguf.GgufHeader:
-    return gguf.check_file(path)
 
 
 def _has_experts(header: gguf.GgufHeader) -> bool:
