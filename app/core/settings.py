@@ -35,6 +35,7 @@ class Group(enum.Enum):
     SAMPLING = "sampling"  # takes effect with the next message
     APPLICATION = "application"  # takes effect at once
     NETWORK = "network"  # takes effect at once; has a place of its own in Settings
+    DEVICES = "devices"  # takes effect when a model is loaded; found out by trying the devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +341,16 @@ class Settings:
     token_kept: bool = _field(
         False,
         Setting(Group.NETWORK, "Token kept", "A Hub token was put into the system keyring, so it is looked for there."),
+    )
+
+    devices_to_avoid: str = _field(
+        "",
+        Setting(
+            Group.DEVICES,
+            "Devices to avoid",
+            "Names of devices that were tried and did not work, with commas between them.",
+            pattern=rf"\s*{_NAME}\s*(?:,\s*{_NAME}\s*)*",
+        ),
     )
 
     def clamped(self) -> Settings:

@@ -52,6 +52,7 @@ class Engine(QObject):
         self._state = EngineState.EMPTY
         self._model: protocol.LoadedModel | None = None
         self._hello: protocol.Hello | None = None
+        self._layers_tried = 0
         self._busy_with = ""  # id of the load or reply under way
         self._stopping = False
         self._thread = QThread(self)
@@ -74,6 +75,11 @@ class Engine(QObject):
         return self._model
 
     @property
+    def layers_tried(self) -> int:
+        """How many layers the last load was to put on GPUs, whatever came of it."""
+        return self._layers_tried
+
+    @property
     def hello(self) -> protocol.Hello | None:
         """What the child said first: the devices it sees among other things. None before one was started."""
         return self._hello
@@ -84,6 +90,7 @@ class Engine(QObject):
         `force` skips the memory check; `bill_correction` is the share by which models take more here than billed.
         """
         self._busy_with = os.urandom(16).hex()
+        self._layers_tried = 0
         self._command_given.emit(protocol.LoadModel(self._busy_with, path, settings, force, bill_correction))
         self._enter(EngineState.LOADING)
 
@@ -134,6 +141,7 @@ class Engine(QObject):
                 self._rest()
                 self.reply_finished.emit(event.reply_id, event.stats)
             case protocol.LoadProgress():
+                self._layers_tried = event.gpu_layers
                 self.load_progressed.emit(event.fraction)
             case protocol.LoadedModel():
                 self._model = event

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from app.core import errors, gguf, hardware, planner
 from app.core.load_options import LoadOptions
@@ -24,6 +25,9 @@ __all__ = ["Flag", "ModelHost"]
 
 _PROGRESS_INTERVAL = 0.05  # seconds between two progress events
 _WRITE_INTERVAL = 0.25
+_NO_GPU = "CPU"  # as `Settings.devices`
+
+_Planned = TypeVar("_Planned", protocol.LoadModel, protocol.EstimateMemory)
 
 
 class ModelHost:
@@ -47,9 +51,9 @@ class ModelHost:
         """Raises an `AppError` if the command failed."""
         match command:
             case protocol.LoadModel():
-                self._load(command)
+                self._load(_avoiding(command))
             case protocol.EstimateMemory():
-                self._estimate(command)
+                self._estimate(_avoiding(command))
             case protocol.UnloadModel():
                 self._unload()
             case protocol.Generate():
@@ -67,8 +71,9 @@ class ModelHost:
         bill = self._simulator.bill(plan.options).counted_in_ram(_shared(gpus))
         self._simulator.forget()
         self._usage.begin()
+        report = self._load_reporter(command.request_id, plan.options.gpu_layers)
         try:
-            model = llama.Model(plan.options, self._flag, self._native_log, self._load_reporter(command.request_id))
+            model = llama.Model(plan.options, self._flag, self._native_log, report)
         except llama.Interrupted:
             self._send(protocol.LoadCancelled(command.request_id))
             return
@@ -128,7 +133,9 @@ class ModelHost:
         free = planner.Free(memory[0].free, free_on_gpus, _shared(gpus))
         return planner.plan(bill, facts, command.settings, hardware.physical_cores(), free)
 
-    def _load_reporter(self, request_id: str) -> Callable[[float], None]:
+    def _load_reporter(self, request_id: str, gpu_layers: int) -> Callable[[float], None]:
+        """Says first how the model is being loaded: that may be the last that is heard of it."""
+        self._send(protocol.LoadProgress(request_id, 0.0, gpu_layers))
         due = 0.0
 
         def report(fraction: float) -> None:
@@ -137,7 +144,7 @@ class ModelHost:
             now = time.monotonic()
             if now >= due or fraction >= 1:
                 due = now + _PROGRESS_INTERVAL
-                self._send(protocol.LoadProgress(request_id, fraction))
+                self._send(protocol.LoadProgress(request_id, fraction, gpu_layers))
 
         return report
 
@@ -238,6 +245,17 @@ class ModelHost:
         reply.reason = reply.reason or "end"  # the model had begun the user's next turn
         self._prompter.remember(asked, "".join(written), reply.tokens)
         return reply
+
+
+def _avoiding(command: _Planned) -> _Planned:
+    """`command` without the devices that were tried and did not work, unless they are asked for by name."""
+    settings = command.settings
+    if settings.devices or not settings.devices_to_avoid:
+        return command
+    bad = [name.strip() for name in settings.devices_to_avoid.split(",")]
+    good = _gpus([device for device in llama.devices() if device.name not in bad])
+    names = ",".join(device.name for device in good) or _NO_GPU
+    return dataclasses.replace(command, settings=dataclasses.replace(settings, devices=names))
 
 
 def _has_experts(header: gguf.GgufHeader) -> bool:

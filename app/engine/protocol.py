@@ -134,8 +134,11 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class LoadProgress:
+    """How much of the model is loaded, 0..1. `gpu_layers` are meant to be on GPUs."""
+
     request_id: str
-    fraction: float  # 0..1
+    fraction: float
+    gpu_layers: int = 0
 
 
 @dataclass(frozen=True, slots=True)

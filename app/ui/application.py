@@ -235,6 +235,7 @@ class Application(QObject):
         chat.open_file_requested.connect(window.choose_model_file)
         chat.library_requested.connect(self._on_chat_library_requested)
         chat.load_anyway_requested.connect(self._on_chat_load_anyway_requested)
+        chat.load_with_layers_requested.connect(self._on_chat_load_with_layers_requested)
         chat.conversation_deleted.connect(self._on_chat_conversation_deleted)
         chat.storage_failed.connect(self._on_chat_storage_failed)
         models.open_file_requested.connect(window.choose_model_file)
@@ -381,6 +382,12 @@ class Application(QObject):
     def _on_chat_load_anyway_requested(self) -> None:
         self.models.open(self.models.path, force=True)
 
+    @Slot(int)
+    def _on_chat_load_with_layers_requested(self, layers: int) -> None:
+        path = self.models.path
+        self.settings.change_of(path, dataclasses.replace(self.settings.of(path), gpu_layers=layers))
+        self.models.open(path)
+
     @Slot(object)
     def _on_chat_storage_failed(self, error: errors.StorageError) -> None:
         log.warning("not saved: %s", error)
@@ -410,7 +417,9 @@ class Application(QObject):
         )
         self._network_presenter.changed.connect(self.settings.change)
         devices = DevicesView()
-        self._devices_presenter = DevicesPresenter(self.engine, self._bill_history, devices, self._engine_command, self)
+        self._devices_presenter = DevicesPresenter(
+            self.engine, self._bill_history, self.settings, devices, self._engine_command, self
+        )
         self._settings_place.add_section(self.tr("Devices"), devices)
         self._settings_place.add_section(self.tr("Network"), self._network_settings)
         self._settings_place.add_section(self.tr("Requests that left this computer"), ledger)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from PySide6.QtCore import QObject, Slot
@@ -15,6 +16,7 @@ from app.core.versions import system_text, versions_text
 from app.engine.device_check import DeviceCheck
 from app.engine.engine import Engine
 from app.ui.devices_view import DevicesView
+from app.ui.settings_session import SettingsSession
 
 
 class DevicesPresenter(QObject):
@@ -24,6 +26,7 @@ class DevicesPresenter(QObject):
         self,
         engine: Engine,
         history: BillHistory,
+        settings: SettingsSession,
         view: DevicesView,
         command: Sequence[str] | None = None,
         parent: QObject | None = None,
@@ -32,6 +35,7 @@ class DevicesPresenter(QObject):
         super().__init__(parent)
         self._engine = engine
         self._history = history
+        self._settings = settings
         self._view = view
         self._check = DeviceCheck(command, self)
         self._check.checked.connect(self._show_reports)
@@ -68,6 +72,17 @@ class DevicesPresenter(QObject):
     def _on_check_finished(self) -> None:
         self._view.show_checking(False)
         self._show_reports()
+        self._avoid_what_does_not_work()
+
+    def _avoid_what_does_not_work(self) -> None:
+        """What was not tried this time is thought of as before."""
+        settings = self._settings.shared()
+        before = settings.devices_to_avoid.split(",")
+        bad = [
+            one.name for one in self._check.reports if one.works is False or (one.works is None and one.name in before)
+        ]
+        if bad != [name for name in before if name]:
+            self._settings.change(dataclasses.replace(settings, devices_to_avoid=",".join(bad)))
 
     @Slot(object)
     def _on_check_failed(self, error: AppError) -> None:

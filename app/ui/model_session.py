@@ -85,6 +85,11 @@ class ModelSession(QObject):
         return tuple((part.device, part.required) for part in model.bill) if model else ()
 
     @property
+    def layers_tried(self) -> int:
+        """How many layers the last load was to put on GPUs."""
+        return self._engine.layers_tried
+
+    @property
     def is_loading(self) -> bool:
         return self._loading is not None
 

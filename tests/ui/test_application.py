@@ -83,3 +83,13 @@ def test_settings_are_kept_and_a_new_context_length_waits_for_apply_and_reload(s
     person.wait_for(lambda: "1\u202f024" in person.status())
     assert ModelSettings(paths.model_settings).of("any.gguf", Settings()).context_length == 1024
     assert not apply.isEnabled()
+
+
+def test_a_model_that_fails_on_the_gpu_is_offered_with_fewer_layers_and_on_the_processor(start, paths):
+    person = start("fails_on_gpu", file="any.gguf")
+    person.wait_for(lambda: person.sees_button("Load on the CPU") is not None)
+    person.qtbot.mouseClick(person.sees_button("Load with 11 layers on the GPU"), Qt.MouseButton.LeftButton)
+    person.wait_for(lambda: person.sees_button("Load with 5 layers on the GPU") is not None)
+    person.qtbot.mouseClick(person.sees_button("Load on the CPU"), Qt.MouseButton.LeftButton)
+    person.wait_for(lambda: person.status().startswith("Ready"))
+    assert ModelSettings(paths.model_settings).of("any.gguf", Settings()).gpu_layers == 0
