@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.core.gguf import GgufHeader
+from app.core.gguf_reader import Skipped
 
 RAM = "RAM"
 
 _CACHE_NUMBER = 2  # bytes; f16
 _BATCH = 128  # tokens that the engine computes at once on a processor
 _FLOAT = 4  # bytes
+_TOKEN, _MERGE = 180, 140  # bytes that llama.cpp keeps of each of the vocabulary's; measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +118,17 @@ def estimate(header: GgufHeader, context_length: int) -> MemoryBill:
                 RAM,
                 weights=header.tensor_bytes,
                 kv_cache=cached * context_length * _CACHE_NUMBER,
-                buffers=_buffers(header, context_length),
+                buffers=_buffers(header, context_length) + vocabulary(header),
             ),
         )
     )
+
+
+def vocabulary(header: GgufHeader) -> int:
+    """What the words take, in bytes of RAM. They are no tensors, and llama.cpp keeps them in tables."""
+    merges = header.metadata.get("tokenizer.ggml.merges", ())
+    count = merges.length if isinstance(merges, Skipped) else len(merges) if isinstance(merges, tuple) else 0
+    return _TOKEN * header.vocabulary_size + _MERGE * count
 
 
 def _buffers(header: GgufHeader, context_length: int) -> int:

@@ -65,7 +65,8 @@ class ModelHost:
         self._unload()
         template = prompt.choose_template(header.chat_template, header.name, path.name)
         gpus = _gpus(llama.devices(), command.settings.devices)
-        plan = self._plan(path, header, command, _memory(gpus), gpus)
+        memory = _memory(gpus)
+        plan = self._plan(path, header, command, memory, gpus)
         if plan.missing and not command.force:
             raise errors.NotEnoughMemory(_why_it_does_not_fit(plan))
         bill = self._simulator.bill(plan.options).counted_in_ram(_shared(gpus))
@@ -80,7 +81,8 @@ class ModelHost:
         self._model = model
         self._prompter = prompt.Prompter(template, model.vocabulary, model.context_length)
         self._usage.look()
-        self._send(self._loaded(command, header, plan, bill, template.source))
+        estimate = _estimated(command.request_id, header, plan, memory, _shared(gpus))
+        self._send(self._loaded(command, header, estimate, bill, template.source))
 
     def _unload(self) -> None:
         if self._model is None:
@@ -95,25 +97,7 @@ class ModelHost:
         gpus = _gpus(llama.devices(), command.settings.devices)
         memory = _memory(gpus, command.given_back)
         plan = self._plan(path, header, command, memory, gpus)
-        options, shared = plan.options, _shared(gpus)
-        self._send(
-            protocol.MemoryEstimated(
-                request_id=command.request_id,
-                devices=plan.bill.counted_in_ram(shared).devices,
-                memory=tuple(one for one in memory if one.device not in shared),
-                context_length=options.context_length,
-                gpu_layers=options.gpu_layers,
-                layers=header.layers,
-                threads=options.threads,
-                cache_type_k=options.cache_type_k,
-                cache_type_v=options.cache_type_v,
-                mapped=options.mapped,
-                fit=plan.fit.value,
-                missing=plan.missing,
-                suggestion=plan.suggestion,
-                reasons=plan.reasons,
-            )
-        )
+        self._send(_estimated(command.request_id, header, plan, memory, _shared(gpus)))
 
     def _plan(
         self,
@@ -152,32 +136,29 @@ class ModelHost:
         self,
         command: protocol.LoadModel,
         header: gguf.GgufHeader,
-        plan: planner.LoadPlan,
+        plan: protocol.MemoryEstimated,
         bill: MemoryBill,
         template_source: str,
     ) -> protocol.LoadedModel:
-        model, options = self._model, plan.options
+        model, path = self._model, Path(command.path)
         assert model is not None
         return protocol.LoadedModel(
             request_id=command.request_id,
             path=command.path,
-            name=header.name or options.path.stem,
+            name=header.name or path.stem,
             architecture=header.architecture,
             quant=header.quant,
             parameters=model.parameters,
-            file_size=options.path.stat().st_size,
+            file_size=path.stat().st_size,
             context_length=model.context_length,
             trained_context_length=header.context_length,
-            threads=options.threads,
+            threads=plan.threads,
             gpu_layers=model.offloaded,
             layers=model.layers,
             backend=self._backend(model.offloaded, command.settings.devices),
             template_source=template_source,
-            cache_type_k=options.cache_type_k,
-            cache_type_v=options.cache_type_v,
-            mapped=options.mapped,
             bill=bill.devices,
-            reasons=plan.reasons,
+            plan=plan,
         )
 
     def _backend(self, offloaded_layers: int, wished: str) -> str:
@@ -289,6 +270,32 @@ def _memory(gpus: Sequence[protocol.Device], given_back: Sequence[tuple[str, int
     return tuple(
         dataclasses.replace(one, free=one.free + returned.get(one.device, 0), given_back=returned.get(one.device, 0))
         for one in (ram, *others)
+    )
+
+
+def _estimated(
+    request_id: str,
+    header: gguf.GgufHeader,
+    plan: planner.LoadPlan,
+    memory: Sequence[DeviceMemory],
+    shared: Sequence[str],
+) -> protocol.MemoryEstimated:
+    options = plan.options
+    return protocol.MemoryEstimated(
+        request_id=request_id,
+        devices=plan.bill.counted_in_ram(shared).devices,
+        memory=tuple(one for one in memory if one.device not in shared),
+        context_length=options.context_length,
+        gpu_layers=options.gpu_layers,
+        layers=header.layers,
+        threads=options.threads,
+        cache_type_k=options.cache_type_k,
+        cache_type_v=options.cache_type_v,
+        mapped=options.mapped,
+        fit=plan.fit.value,
+        missing=plan.missing,
+        suggestion=plan.suggestion,
+        reasons=plan.reasons,
     )
 
 

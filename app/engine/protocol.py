@@ -142,31 +142,6 @@ class LoadProgress:
 
 
 @dataclass(frozen=True, slots=True)
-class LoadedModel:
-    """What was loaded, and what was chosen for the settings left automatic."""
-
-    request_id: str
-    path: str
-    name: str  # from the file's metadata, else the file's name
-    architecture: str
-    quant: str  # such as Q4_K_M; empty if unknown
-    parameters: int
-    file_size: int  # bytes
-    context_length: int  # tokens in force
-    trained_context_length: int  # what the model was trained for
-    threads: int
-    gpu_layers: int  # layers really offloaded
-    layers: int
-    backend: str  # where it runs, in words: "CPU", "CUDA0: NVIDIA ..."
-    template_source: str  # "model", "catalogue" or "plain"
-    cache_type_k: str = "f16"
-    cache_type_v: str = "f16"
-    mapped: bool = True
-    bill: tuple[DeviceBill, ...] = ()  # what it was to take, not corrected
-    reasons: tuple[tuple[str, str], ...] = ()  # setting that was automatic, why it is what it is
-
-
-@dataclass(frozen=True, slots=True)
 class MemoryEstimated:
     """How a model would be loaded, and what it would take. `memory` is what there is of it, RAM first.
 
@@ -188,6 +163,28 @@ class MemoryEstimated:
     missing: int
     suggestion: str
     reasons: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """What was loaded, and what was chosen for the settings left automatic."""
+
+    request_id: str
+    path: str
+    name: str  # from the file's metadata, else the file's name
+    architecture: str
+    quant: str  # such as Q4_K_M; empty if unknown
+    parameters: int
+    file_size: int  # bytes
+    context_length: int  # tokens in force
+    trained_context_length: int  # what the model was trained for
+    threads: int
+    gpu_layers: int  # layers really offloaded
+    layers: int
+    backend: str  # where it runs, in words: "CPU", "CUDA0: NVIDIA ..."
+    template_source: str  # "model", "catalogue" or "plain"
+    bill: tuple[DeviceBill, ...] = ()  # what it was to take, not corrected
+    plan: MemoryEstimated | None = None  # what was known before it was loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,14 +355,25 @@ def _pairs(items: Any) -> Any:
     return tuple(map(tuple, items))
 
 
+def _plan(values: Any) -> MemoryEstimated | None:
+    if values is None:
+        return None
+    return MemoryEstimated(**{**values, **{name: made(values[name]) for name, made in _MADE_OF_ESTIMATE.items()}})
+
+
 # What JSON cannot tell: the values that lie inside a message.
+_MADE_OF_ESTIMATE: dict[str, Callable[[Any], Any]] = {
+    "devices": _several(DeviceBill),
+    "memory": _several(DeviceMemory),
+    "reasons": _pairs,
+}
 _MADE_OF: dict[str, dict[str, Callable[[Any], Any]]] = {
     "LoadModel": {"settings": _one(Settings)},
     "EstimateMemory": {"settings": _one(Settings), "given_back": _pairs},
     "Generate": {"messages": _several(ChatMessage), "sampling": _one(Sampling)},
     "Hello": {"devices": _several(Device)},
-    "LoadedModel": {"bill": _several(DeviceBill), "reasons": _pairs},
-    "MemoryEstimated": {"devices": _several(DeviceBill), "memory": _several(DeviceMemory), "reasons": _pairs},
+    "LoadedModel": {"bill": _several(DeviceBill), "plan": _plan},
+    "MemoryEstimated": _MADE_OF_ESTIMATE,
     "ReplyFinished": {"stats": _one(ReplyStats)},
 }
 

@@ -7,15 +7,19 @@ the next question.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 
 from app.core import gguf, memory
 from app.core.load_options import LoadOptions
 from app.core.memory import RAM, DeviceBill, MemoryBill
 from app.engine import llama
+from app.engine.protocol import Device
 
 _MOST_MODELS = 64
+_CACHE_SHARES = {"f16": 1.0, "q8_0": 17 / 32, "q4_0": 9 / 32}
 
 
 class Simulator:
@@ -30,7 +34,11 @@ class Simulator:
         """Raises a `ModelError` if the model cannot be loaded that way."""
         header = header_of(options.path)
         allocations = self._simulated(options, header).allocations(options) if llama.can_simulate() else ()
-        return _bill(allocations, options.mapped) if allocations else memory.estimate(header, options.context_length)
+        if not allocations:
+            return _by_formula(header, options, _gpus(options))
+        ram, *gpus = _bill(allocations, options.mapped).devices
+        ram = dataclasses.replace(ram, buffers=ram.buffers + memory.vocabulary(header))
+        return MemoryBill((ram, *gpus))
 
     def forget(self) -> None:
         """Frees the models that are kept."""
@@ -79,3 +87,34 @@ def _device_bill(name: str, allocations: tuple[llama.Allocation, ...], is_mapped
         buffers=sum(one.buffers for one in here),
         mapped=sum(one.weights for one in here) if in_pages else 0,
     )
+
+
+def _gpus(options: LoadOptions) -> list[Device]:
+    gpus = [device for device in llama.devices() if device.kind in ("gpu", "integrated")]
+    return [device for device in gpus if options.devices is None or device.name in options.devices]
+
+
+def _by_formula(header: gguf.GgufHeader, options: LoadOptions, gpus: Sequence[Device]) -> MemoryBill:
+    """A bill for a llama.cpp that cannot be asked: layers are taken to be equal, and each GPU needs all the buffers."""
+    (whole,) = memory.estimate(header, options.context_length).devices
+    cache = whole.kv_cache * (_CACHE_SHARES[options.cache_type_k] + _CACHE_SHARES[options.cache_type_v]) / 2
+    offloaded = min(1.0, options.gpu_layers / (header.layers + 1)) if gpus else 0.0
+    weights = round(whole.weights * (1 - offloaded))
+    in_ram = dataclasses.replace(
+        whole,
+        weights=0 if options.mapped else weights,
+        mapped=weights if options.mapped else 0,
+        kv_cache=round(cache * (1 - offloaded)),
+    )
+    shares = [*options.tensor_split, *[0.0] * len(gpus)][: len(gpus)]
+    shares = shares if sum(shares) else [max(1.0, gpu.memory_free) for gpu in gpus]
+    parts = [
+        DeviceBill(
+            gpu.name,
+            weights=round(whole.weights * offloaded * share / sum(shares)),
+            kv_cache=round(cache * offloaded * share / sum(shares)),
+            buffers=whole.buffers,
+        )
+        for gpu, share in zip(gpus, shares, strict=True)
+    ]
+    return MemoryBill((in_ram, *parts))

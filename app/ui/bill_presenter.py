@@ -64,8 +64,9 @@ class BillPresenter(QObject):
         engine.model_loaded.connect(self._on_engine_model_loaded)
         engine.reply_finished.connect(self._on_engine_reply_finished)
         panel.edited.connect(self._on_panel_edited)
-        for something in (models.loading_began, models.loaded, models.unloaded, models.failed, settings.changed):
+        for something in (models.unloaded, models.failed, settings.changed):
             something.connect(self._on_something_happened)
+        models.loading_began.connect(self._on_models_loading_began)
         view.installEventFilter(self)
         self._show_nothing()
 
@@ -83,8 +84,9 @@ class BillPresenter(QObject):
     @Slot()
     def _on_something_happened(self, *_what: Any) -> None:
         self._edited = None
-        self._is_stale = True
-        self._timer.start()
+        if not self._models.is_loading:
+            self._is_stale = True
+            self._timer.start()
 
     def _ask(self) -> None:
         path = self._models.path
@@ -96,9 +98,21 @@ class BillPresenter(QObject):
             settings = self._edited or self._settings.of(path)
             self._estimator.ask(_KEY, path, settings, self._models.given_back(), self._history.excess())
 
+    @Slot()
+    def _on_models_loading_began(self) -> None:
+        self._timer.stop()
+        self._view.show_pending()
+
     @Slot(object)
-    def _on_engine_model_loaded(self, _model: LoadedModel) -> None:
+    def _on_engine_model_loaded(self, model: LoadedModel) -> None:
+        """What it takes was known before: nobody need be asked."""
         self._is_measured = False
+        self._timer.stop()
+        if is_guide(model.path):
+            self._show_nothing()
+        elif model.plan is not None:
+            self._is_stale = False
+            self._show(model.plan)
 
     @Slot(str, object)
     def _on_engine_reply_finished(self, _reply_id: str, stats: ReplyStats) -> None:
@@ -118,8 +132,10 @@ class BillPresenter(QObject):
 
     @Slot(str, object)
     def _on_estimator_estimated(self, key: str, estimate: MemoryEstimated) -> None:
-        if key != _KEY:
-            return
+        if key == _KEY:
+            self._show(estimate)
+
+    def _show(self, estimate: MemoryEstimated) -> None:
         self._view.show_estimate(estimate)
         self._panel.set_automatic_values(
             {

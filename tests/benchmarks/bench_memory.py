@@ -59,7 +59,7 @@ MIB = 2**20
 CARD_RULE = 2.5 * 2**30  # bytes over the file's size
 TOLERANCE = 32 * MIB
 TOLERANCE_SHARE = 0.03
-PROMPT = "the quiet river " * 30  # more tokens than are computed at once
+PROMPT = "the quiet river " * 20  # more tokens than are computed at once
 LOOK_EVERY = 0.01  # seconds
 
 

@@ -1,4 +1,4 @@
-"""Runs every benchmark: `make bench`, or `python -m tests.benchmarks.run [start|first-answer|engine|downloads|memory]`."""
+"""Runs every benchmark, or those named: `make bench ARGS="start first-answer engine downloads memory"`."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from app.core import gguf, memory
 from app.core.load_options import LoadOptions
 from app.core.memory import RAM, MemoryBill
 from app.engine import breakdown, llama
@@ -66,12 +67,13 @@ def _problems(path: Path, native_log: llama.NativeLog) -> Iterator[str]:
             yield f"With {layers} layers it writes something else."
         if (offloaded > 0) != (layers > 0):
             yield f"With {layers} layers asked for, {offloaded} are on the GPU."
-        yield from _differences(bill, parts)
+        yield from _differences(bill, parts, memory.vocabulary(gguf.read_header(path)))
 
 
-def _differences(bill: MemoryBill, parts: list[llama.Allocation]) -> Iterator[str]:
+def _differences(bill: MemoryBill, parts: list[llama.Allocation], words: int) -> Iterator[str]:
     for name in {RAM, *(part.device for part in parts)}:
         real = sum(part.weights + part.kv_cache + part.buffers for part in parts if part.device == name)
+        real += words if name == RAM else 0
         if abs(bill.on(name).required - real) > ALIGNMENT:
             yield f"On {name} it takes {real} bytes, not the {bill.on(name).required} of the bill."
 

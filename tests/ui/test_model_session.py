@@ -113,4 +113,4 @@ def test_the_guide_is_loaded_the_same_way_whatever_is_set(start_engine, recent, 
     asked = []
     engine._command_given.connect(asked.append)
     load(session, str(guide_path()), qtbot)
-    assert (asked[0].context_length, asked[0].gpu_layers) == (None, 0)
+    assert (asked[0].settings.context_length, asked[0].settings.gpu_layers) == (None, 0)
