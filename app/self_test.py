@@ -37,6 +37,7 @@ class _SelfTest(QObject):
         super().__init__()
         self.result: dict[str, Any] = {"ok": False, "model": "", "backend": "", "tokens": 0, "tokens_per_second": 0.0}
         self._text = ""
+        self._bill = 0  # bytes
         self.engine = Engine()
         self.engine.model_loaded.connect(self._on_engine_model_loaded)
         self.engine.text_received.connect(self._on_engine_text_received)
@@ -58,6 +59,7 @@ class _SelfTest(QObject):
     @Slot(object)
     def _on_engine_model_loaded(self, model: protocol.LoadedModel) -> None:
         self.result |= {"model": model.name, "backend": model.backend}
+        self._bill = sum(part.required + part.mapped for part in model.bill)
         sampling = protocol.Sampling(temperature=0.0, repeat_penalty=1.0, reply_limit=_TOKENS)
         self.engine.generate("self-test", [protocol.ChatMessage("user", _QUESTION)], sampling)
 
@@ -72,6 +74,7 @@ class _SelfTest(QObject):
             tokens=stats.reply_tokens,
             tokens_per_second=round(stats.tokens_per_second, 2),
             text=self._text,
+            memory={"bill_bytes": self._bill, "measured_bytes": stats.memory_measured},
         )
 
     @Slot(str, object)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from app.core import gguf_tables
 from tests.storyteller import Matrix, Vocabulary, Weights
 from tools.gguf_encoding import ALIGNMENT, q8_0, string, value
 
@@ -48,7 +49,8 @@ class Shape:
 BENCH = Shape(layers=12, width=640, heads=10, kv_heads=5, ff=1792, context=4096, vocabulary=32000)  # 97 M parameters
 HUGE = Shape(layers=64, width=12288, heads=96, kv_heads=8, ff=32768, context=8192, vocabulary=32000)  # 198 GB in F16
 
-_TENSOR_TYPES = {"F32": (0, 0), "F16": (1, 1), "Q8_0": (8, 7)}  # quant: its tensor type and its file type
+_TENSOR_TYPES = {name: number for number, (name, _, _) in gguf_tables.TENSOR_TYPES.items()}
+_FILE_TYPES = {name: number for number, name in gguf_tables.QUANTS.items()}
 
 
 def write_gguf(
@@ -64,19 +66,21 @@ def write_gguf(
     name: str = "Storyteller",
     architecture: str = "llama",
     sparse: bool = False,
+    mixed: Mapping[str, str] | None = None,
 ) -> Path:
     """Writes a model that llama.cpp loads and runs. Returns `path`.
 
-    `quant` is F32, F16 or Q8_0; `tokenizer` is spm or bpe. `special_tokens` are further control tokens: `</s>` ends a
-    reply, or `<|im_end|>` if that is among them. A reply never ends, or after `reply_length` tokens: fewer than
-    `STORY_LENGTH`, the end token not counted. A `sparse` file has its full length, no weights, and takes little disk.
+    `quant` is F32, F16 or Q8_0, and any type of tensor in a sparse file; `tokenizer` is spm or bpe. `special_tokens`
+    are further control tokens: `</s>` ends a reply, or `<|im_end|>` if that is among them. A reply never ends, or after
+    `reply_length` tokens: fewer than `STORY_LENGTH`, the end token not counted. A `sparse` file has its full length, no
+    weights, and takes little disk. `mixed` are other types for tensors whose names end so.
     """
     vocabulary = Vocabulary(shape.vocabulary, tokenizer, special_tokens, reply_length)
     metadata = {
         "general.architecture": architecture,
         "general.type": "model",
         "general.name": name,
-        "general.file_type": _TENSOR_TYPES[quant][1],
+        "general.file_type": _FILE_TYPES.get(quant, 0),
         f"{architecture}.context_length": shape.context,
         f"{architecture}.embedding_length": shape.width,
         f"{architecture}.block_count": shape.layers,
@@ -91,7 +95,7 @@ def write_gguf(
     if template is not None:
         metadata["tokenizer.chat_template"] = template
     values = None if sparse else Weights(vocabulary, seed)
-    return write_container(path, metadata, _tensor_shapes(shape), quant, values)
+    return write_container(path, metadata, _tensor_shapes(shape), quant, values, mixed=mixed)
 
 
 def write_projector(path: Path) -> Path:
@@ -122,17 +126,20 @@ def write_container(
     values: Values | None = None,
     *,
     version: int = 3,
+    mixed: Mapping[str, str] | None = None,
 ) -> Path:
     """Writes any GGUF file. `values(name, shape)` gives the numbers of a tensor; without it the file is sparse.
 
-    Shapes are numpy's: rows first. Tensors of one dimension are F32, as everywhere.
+    Shapes are numpy's: rows first. Tensors of one dimension are F32, as everywhere; `mixed` are the types of those
+    whose names end so.
     """
     shapes = shapes or {}
     quants = {name: quant if len(shape) > 1 else "F32" for name, shape in shapes.items()}
+    quants |= {name: other for ending, other in (mixed or {}).items() for name in shapes if name.endswith(ending)}
     table, offset = bytearray(), 0
     for name, shape in shapes.items():
         table += string(name) + struct.pack(f"<I{len(shape)}Q", len(shape), *reversed(shape))
-        table += struct.pack("<IQ", _TENSOR_TYPES[quants[name]][0], offset)
+        table += struct.pack("<IQ", _TENSOR_TYPES[quants[name]], offset)
         offset += _padded(_size(shape, quants[name]))
     header = b"GGUF" + struct.pack("<IQQ", version, len(shapes), len(metadata))
     header += b"".join(string(key) + value(content) for key, content in metadata.items()) + table
@@ -151,8 +158,8 @@ def _padded(size: int) -> int:
 
 
 def _size(shape: tuple[int, ...], quant: str) -> int:
-    elements = math.prod(shape)
-    return {"F32": elements * 4, "F16": elements * 2, "Q8_0": elements // 32 * 34}[quant]
+    _, block, size = gguf_tables.TENSOR_TYPES[_TENSOR_TYPES[quant]]
+    return math.prod(shape) // block * size
 
 
 def _encoded(values: Matrix, quant: str) -> bytes:

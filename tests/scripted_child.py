@@ -64,6 +64,9 @@ class ScriptedChild:
         if self.behaviour == "out_of_memory":
             print("llama_model_load: failed to allocate buffer of size 8589934592", file=sys.stderr, flush=True)
             os.abort()
+        if self.behaviour == "fails_on_gpu" and command.settings.gpu_layers != 0:
+            self.send(protocol.LoadProgress(command.request_id, 0.0, command.settings.gpu_layers or 22))
+            os.abort()
         if self.behaviour == "babbles":
             print("hello, this is not the protocol", flush=True)
             time.sleep(3600)
@@ -115,9 +118,9 @@ def loaded_model(command: protocol.LoadModel) -> protocol.LoadedModel:
         quant="Q4_K_M",
         parameters=1_100_000_000,
         file_size=668_788_096,
-        context_length=command.context_length or 2048,
+        context_length=command.settings.context_length or 2048,
         trained_context_length=2048,
-        threads=command.threads or 2,
+        threads=command.settings.threads or 2,
         gpu_layers=0,
         layers=22,
         backend="CPU",

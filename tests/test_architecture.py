@@ -16,7 +16,7 @@ import pytest
 APP = Path(__file__).parent.parent / "app"
 
 STARTING_POINTS = ("app.__main__", "app.self_test")
-ENGINE_CHILD = ("app.engine.child", "app.engine.model_host")
+ENGINE_CHILD = ("app.engine.child", "app.engine.model_host", "app.engine.simulation")
 NETWORK = ("app.core.network", "app.core.connections")
 NOBODY = ()
 
@@ -26,6 +26,8 @@ MAY_BE_IMPORTED_BY: dict[str, tuple[str, ...]] = {
     "app.core": ("app",),
     "app.engine": ("app.engine", *STARTING_POINTS),
     "app.engine.engine": ("app.ui", *STARTING_POINTS),
+    "app.engine.device_check": ("app.ui",),
+    "app.engine.estimator": ("app.ui",),
     "app.engine.protocol": ("app.engine", "app.ui", *STARTING_POINTS),
     "app.engine.jobs": ("app.ui",),
     "app.ui": ("app.ui", *STARTING_POINTS),
@@ -33,11 +35,17 @@ MAY_BE_IMPORTED_BY: dict[str, tuple[str, ...]] = {
     # What runs in the engine child is never imported by the window.
     "app.engine.child": ("app.__main__",),
     "app.engine.model_host": ENGINE_CHILD,
+    "app.engine.simulation": ENGINE_CHILD,
     "app.engine.llama": ENGINE_CHILD,
+    "app.engine.breakdown": ("app.engine.llama",),
     "app.engine.prompt": (*ENGINE_CHILD, "app.engine.llama"),
     "app.engine.templates": (*ENGINE_CHILD, "app.engine.prompt"),
-    # Qt: the window, the two ends of the engine thread, and the GUI's end of the jobs.
-    "PySide6": ("app.ui", "app.engine.engine", "app.engine.supervisor", "app.engine.jobs", "app.self_test"),
+    # Qt: the window, the two ends of the engine thread, and the GUI's ends of the estimates and of the jobs.
+    "PySide6": (
+        *("app.ui", "app.self_test"),
+        *("app.engine.device_check", "app.engine.engine", "app.engine.estimator"),
+        *("app.engine.jobs", "app.engine.supervisor"),
+    ),
     "shiboken6": ("app.ui",),
     # The doors of everything else from outside.
     "httpcore2": ("app.core.connections",),

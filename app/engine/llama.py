@@ -16,6 +16,7 @@ import codecs
 import contextlib
 import ctypes
 import logging
+import platform
 import re
 import sys
 import time
@@ -29,19 +30,37 @@ import llama_cpp.llama_cpp as lib
 from llama_cpp import _ggml
 
 from app.core import errors
+from app.core.gguf import GgufHeader
+from app.core.load_options import LoadOptions
+from app.core.memory import RAM
+from app.engine import breakdown
 from app.engine.prompt import SpecialToken
 from app.engine.protocol import Device, Sampling
 
 log = logging.getLogger(__name__)
 
 _DEVICE_KINDS = ("cpu", "gpu", "integrated", "accelerator")
+_CPU = 0  # ggml_backend_dev_type
 _DEBUG = 1  # ggml_log_level
+_BUILT_IN = ("ACCELERATE", "LLAMAFILE", "OPENMP", "REPACK")  # said to be features of the processor, too
+_PADDING = 2**20  # bytes, of weights
 _PENALTY_WINDOW = 64  # tokens; llama.cpp's own default
 _ABORTED = 2  # llama_decode: the abort callback said stop
-# Tokens per decode while reading a prompt. A GPU wants full batches; a processor is as fast with less, and a
-# smaller step gives smoother progress.
-_CHUNK_ON_GPU = 512
-_CHUNK_ON_CPU = 128
+# Tokens per decode while reading a prompt. A GPU wants full batches; a processor is as fast with less, a smaller step
+# gives smoother progress, and the buffers are smaller by as much.
+_BATCH_ON_CPU = 128
+_CACHE_TYPES = {"f16": 1, "q8_0": 8, "q4_0": 2}  # ggml_type
+_FLASH_ATTENTION = {
+    "auto": lib.LLAMA_FLASH_ATTN_TYPE_AUTO,
+    "on": lib.LLAMA_FLASH_ATTN_TYPE_ENABLED,
+    "off": lib.LLAMA_FLASH_ATTN_TYPE_DISABLED,
+}
+_LOAD_MODES = {  # by: mapped, locked
+    (False, False): lib.LLAMA_LOAD_MODE_NONE,
+    (True, False): lib.LLAMA_LOAD_MODE_MMAP,
+    (False, True): lib.LLAMA_LOAD_MODE_MLOCK,
+    (True, True): lib.LLAMA_LOAD_MODE_MMAP_MLOCK,
+}
 
 
 class Interrupted(Exception):
@@ -84,6 +103,7 @@ class NativeLog:
 
     def __init__(self) -> None:
         self._lines: list[str] = []
+        self._is_passed_on = True
         self._callback = lib.llama_log_callback(self._take)
         lib.llama_log_set(self._callback, ctypes.c_void_p(0))
 
@@ -92,10 +112,21 @@ class NativeLog:
             return
         line = text.decode("utf-8", "replace")
         self._lines.append(line)
-        sys.stderr.write(line)
+        if self._is_passed_on:
+            sys.stderr.write(line)
 
     def clear(self) -> None:
         self._lines.clear()
+
+    @contextlib.contextmanager
+    def kept_to_itself(self) -> Iterator[None]:
+        """Starts anew and passes nothing on: simulated loads come by the dozen."""
+        self.clear()
+        self._is_passed_on = False
+        try:
+            yield
+        finally:
+            self._is_passed_on = True
 
     def find(self, pattern: str) -> re.Match[str] | None:
         return re.search(pattern, "".join(self._lines))
@@ -120,16 +151,26 @@ def _device(index: int) -> Device:
     _ggml_function("ggml_backend_dev_memory", None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(
         handle, ctypes.addressof(free), ctypes.addressof(total)
     )
-    kind = _ggml_function("ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)(handle)
+    backend = _ggml_function("ggml_backend_reg_name", ctypes.c_char_p, ctypes.c_void_p)(
+        _ggml_function("ggml_backend_dev_backend_reg", ctypes.c_void_p, ctypes.c_void_p)(handle)
+    ).decode("utf-8")
     return Device(
         name=_ggml_function("ggml_backend_dev_name", ctypes.c_char_p, ctypes.c_void_p)(handle).decode("utf-8"),
         description=_ggml_function("ggml_backend_dev_description", ctypes.c_char_p, ctypes.c_void_p)(handle).decode(
             "utf-8", "replace"
         ),
-        kind=_DEVICE_KINDS[kind] if kind < len(_DEVICE_KINDS) else "accelerator",
+        kind=_kind(handle, backend),
         memory_free=free.value,
         memory_total=total.value,
+        backend="Metal" if backend == "MTL" else backend,
     )
+
+
+def _kind(device: int, backend: str) -> str:
+    number = _ggml_function("ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)(device)
+    if backend == "MTL" and platform.machine() == "arm64":
+        return "integrated"  # llama.cpp calls it a GPU, but it has no memory of its own
+    return _DEVICE_KINDS[number] if number < len(_DEVICE_KINDS) else "accelerator"
 
 
 def _ggml_function(name: str, result: Any, *arguments: Any) -> Any:
@@ -145,6 +186,15 @@ def _ggml_function(name: str, result: Any, *arguments: Any) -> Any:
 
 def version() -> str:
     return str(lib.llama_version().decode("utf-8"))
+
+
+def features() -> str:
+    """What llama.cpp uses of this processor, such as "AVX2, FMA"."""
+    said = lib.llama_print_system_info().decode("utf-8", "replace")
+    of_cpu = re.search(r"CPU : ((?:\w+ = \d+ \| )*)", said)
+    return (
+        ", ".join(name for name in re.findall(r"(\w+) = [1-9]", of_cpu[1]) if name not in _BUILT_IN) if of_cpu else ""
+    )
 
 
 class Vocabulary:
@@ -217,16 +267,6 @@ class Vocabulary:
         return self._pieces.raw[:length]
 
 
-@dataclass(frozen=True, slots=True)
-class LoadOptions:
-    """How a model is to be loaded; nothing is automatic any more. `gpu_layers` beyond the model's own mean all."""
-
-    path: Path
-    context_length: int
-    threads: int
-    gpu_layers: int
-
-
 class Model:
     """A loaded model with one KV cache. Used by one thread; `flag` may be raised by another."""
 
@@ -252,15 +292,15 @@ class Model:
         self.layers: int = lib.llama_model_n_layer(self._model)
         self.parameters: int = lib.llama_model_n_params(self._model)
         self.offloaded = _offloaded_layers(native_log)
-        self._chunk = _CHUNK_ON_GPU if self.offloaded else _CHUNK_ON_CPU
+        self._chunk: int = lib.llama_n_batch(self._context)
 
     def _load(self, options: LoadOptions, native_log: NativeLog, on_progress: Callable[[float], None]) -> Any:
         def report(fraction: float, _data: object) -> bool:
             on_progress(fraction)
             return not self._flag
 
-        parameters = lib.llama_model_default_params()
-        parameters.n_gpu_layers = options.gpu_layers
+        parameters = _model_parameters(options)
+        parameters.load_mode = _LOAD_MODES[options.mapped, options.locked]
         parameters.progress_callback = lib.llama_progress_callback(report)
         model = lib.llama_model_load_from_file(str(options.path).encode("utf-8"), parameters)
         if model:
@@ -271,10 +311,7 @@ class Model:
         raise _load_error(native_log)
 
     def _make_context(self, options: LoadOptions, native_log: NativeLog) -> Any:
-        parameters = lib.llama_context_default_params()
-        parameters.n_ctx = options.context_length
-        parameters.n_threads = options.threads
-        parameters.n_threads_batch = options.threads
+        parameters = _context_parameters(options)
         parameters.abort_callback = self._flag.callback
         parameters.abort_callback_data = self._flag.callback_data
         context = lib.llama_init_from_model(self._model, parameters)
@@ -431,6 +468,135 @@ class Reply:
                 self.reason = "stopped"
 
 
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """What llama.cpp allocates of one kind of memory, in bytes. `device` is RAM or the name of a GPU.
+
+    `mappable` memory holds the weights just as they are in the file.
+    """
+
+    device: str
+    mappable: bool
+    weights: int
+    kv_cache: int
+    buffers: int
+
+
+class SimulatedModel:
+    """A model that was loaded without allocating anything. Of the file, only the header is read."""
+
+    def __init__(self, options: LoadOptions, header: GgufHeader, native_log: NativeLog) -> None:
+        """`header` is that of the file. Raises a `ModelError` that says why it could not be loaded."""
+        self._native_log = native_log
+        parameters = _model_parameters(options)
+        parameters.no_alloc = True
+        if header.vocabulary_size:
+            parameters.kv_overrides = _without_words(header)
+        parameters.load_mode = lib.LLAMA_LOAD_MODE_NONE
+        with native_log.kept_to_itself():
+            self._model = lib.llama_model_load_from_file(str(options.path).encode("utf-8"), parameters)
+            if not self._model:
+                raise _load_error(native_log)
+
+    def allocations(self, options: LoadOptions) -> tuple[Allocation, ...]:
+        """What would be allocated; nothing if that cannot be told. Raises a `ModelError` if there can be no context."""
+        with self._native_log.kept_to_itself():
+            context = lib.llama_init_from_model(self._model, _context_parameters(options))
+            if not context:
+                raise _load_error(self._native_log)
+            try:
+                parts = breakdown.parts(lib._lib, context)
+            finally:
+                lib.llama_free(context)
+        size = lib.llama_model_size(self._model)
+        # Some weights may be left out, others be there twice. All else means that the parts were read wrongly.
+        if not size // 2 <= sum(part.model for part in parts) <= 2 * size + _PADDING:
+            return ()
+        return tuple(map(_allocation, parts))
+
+    def close(self) -> None:
+        lib.llama_model_free(self._model)
+
+
+def _without_words(header: GgufHeader) -> Any:
+    """Metadata of a vocabulary that has its size and no words: reading these would take longer than all the rest."""
+    tokenizer = lib.llama_model_kv_override(
+        lib.LLAMA_KV_OVERRIDE_TYPE_STR,
+        b"tokenizer.ggml.model",
+        lib.llama_model_kv_override_value(val_str=b"no_vocab"),
+    )
+    size = lib.llama_model_kv_override(
+        lib.LLAMA_KV_OVERRIDE_TYPE_INT,
+        f"{header.architecture[:64]}.vocab_size".encode(),
+        lib.llama_model_kv_override_value(val_i64=header.vocabulary_size),
+    )
+    return (lib.llama_model_kv_override * 3)(tokenizer, size)  # the third one ends the list
+
+
+def can_simulate() -> bool:
+    """Whether this build of llama.cpp can be asked what it would allocate."""
+    return breakdown.is_there(lib._lib)
+
+
+def _allocation(part: breakdown.Part) -> Allocation:
+    is_host = _ggml_function("ggml_backend_buft_is_host", ctypes.c_bool, ctypes.c_void_p)(part.buffer_type)
+    device = _ggml_function("ggml_backend_buft_get_device", ctypes.c_void_p, ctypes.c_void_p)(part.buffer_type)
+    kind = _ggml_function("ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)(device) if device else _CPU
+    in_ram = is_host or kind == _CPU  # a GPU has some of RAM for itself
+    name = _ggml_function("ggml_backend_dev_name", ctypes.c_char_p, ctypes.c_void_p)
+    return Allocation(RAM if in_ram else name(device).decode("utf-8"), is_host, part.model, part.context, part.compute)
+
+
+def _model_parameters(options: LoadOptions) -> Any:
+    parameters = lib.llama_model_default_params()
+    parameters.n_gpu_layers = options.gpu_layers
+    if options.devices is not None:
+        by_name = _ggml_function("ggml_backend_dev_by_name", ctypes.c_void_p, ctypes.c_char_p)
+        found = [handle for name in options.devices if (handle := by_name(name.encode("utf-8")))]
+        parameters.kept_devices = (ctypes.c_void_p * (len(found) + 1))(*found)  # as long as the parameters
+        parameters.devices = ctypes.addressof(parameters.kept_devices)
+    if options.tensor_split:
+        most = lib.llama_max_devices()
+        parameters.tensor_split = (ctypes.c_float * most)(*options.tensor_split[:most])
+    if options.experts_on_cpu:
+        parameters.kept_placements = _experts_in_ram(options.experts_on_cpu)
+        parameters.tensor_buft_overrides = ctypes.addressof(parameters.kept_placements)
+    return parameters
+
+
+class _Placement(ctypes.Structure):
+    """`llama_model_tensor_buft_override`: tensors whose names have `pattern` go to a buffer type of their own."""
+
+    _fields_ = (("pattern", ctypes.c_char_p), ("buffer_type", ctypes.c_void_p))
+
+
+def _experts_in_ram(layers: int) -> Any:
+    """For the experts of the first `layers` layers. llama.cpp's own --n-cpu-moe has a pattern for each layer, all of
+    which are tried on each tensor; this is one for all of them.
+    """
+    numbers = "|".join(f"{start // 10 or ''}[0-{min(9, layers - 1 - start)}]" for start in range(0, layers, 10))
+    pattern = rf"blk\.({numbers})\.ffn_(up|down|gate|gate_up)_(ch|)exps"
+    in_ram = _ggml_function("ggml_backend_cpu_buffer_type", ctypes.c_void_p)()
+    return (_Placement * 2)(_Placement(pattern.encode("ascii"), in_ram))  # the second one ends the list
+
+
+def _context_parameters(options: LoadOptions) -> Any:
+    on_gpu = options.gpu_layers > 0 and lib.llama_supports_gpu_offload()
+    parameters = lib.llama_context_default_params()
+    parameters.n_ctx = options.context_length
+    parameters.n_batch = options.batch if on_gpu else min(options.batch, _BATCH_ON_CPU)
+    parameters.n_ubatch = min(options.micro_batch, parameters.n_batch)
+    parameters.n_outputs_max = 1  # only of the last token; the default reserves room for those of a whole batch
+    parameters.n_threads = options.threads
+    parameters.n_threads_batch = options.threads
+    parameters.type_k = _CACHE_TYPES[options.cache_type_k]
+    parameters.type_v = _CACHE_TYPES[options.cache_type_v]
+    parameters.flash_attn_type = _FLASH_ATTENTION[options.flash_attention]
+    parameters.rope_freq_base = options.rope_base
+    parameters.rope_freq_scale = options.rope_scale
+    return parameters
+
+
 def _samplers(sampling: Sampling, vocabulary_size: int) -> Iterator[Any]:
     if sampling.repeat_penalty > 1:
         yield lib.llama_sampler_init_penalties(vocabulary_size, _PENALTY_WINDOW, sampling.repeat_penalty, 0.0, 0.0)
@@ -463,6 +629,8 @@ def _load_error(native_log: NativeLog) -> errors.ModelError:
     """What llama.cpp's log says about a load that failed."""
     if found := native_log.find(r"unknown model architecture: '([^']*)'"):
         return errors.UnknownArchitecture(f"Its architecture is “{found[1]}”.")
+    if found := native_log.find(r"(?:failed|unable) to allocate (?!CPU)([A-Z]\w*\d) buffer"):
+        return errors.NotEnoughMemory(f"{found[1]} has too little memory free. Choose fewer GPU layers.")
     if native_log.find(r"(?i)failed to allocate|unable to allocate|out of memory|ErrorOutOf\w*Memory"):
         return errors.NotEnoughMemory()
     if native_log.find(r"not within the file bounds|corrupted or incomplete"):

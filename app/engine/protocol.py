@@ -11,10 +11,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-PROTOCOL_VERSION = 1
+from app.core.memory import DeviceBill, DeviceMemory
+from app.core.settings import Settings
+
+PROTOCOL_VERSION = 3
 
 Role = Literal["system", "user", "assistant"]
 
@@ -45,13 +49,17 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device llama.cpp sees. `kind` is `cpu`, `gpu`, `integrated` or `accelerator`; memory in bytes."""
+    """A device llama.cpp sees. `kind` is `cpu`, `gpu`, `integrated` or `accelerator`; memory in bytes.
+
+    `backend` is what computes there, such as CPU, CUDA, Vulkan or Metal.
+    """
 
     name: str
     description: str
     kind: str
     memory_free: int
     memory_total: int
+    backend: str = ""
 
 
 # Commands
@@ -59,14 +67,30 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class LoadModel:
-    """Load `path`, freeing what was loaded. None means: choose for this machine. `force` skips the memory check."""
+    """Load `path`, freeing what was loaded. What `settings` leave automatic is chosen for this machine.
+
+    `force` skips the memory check. `bill_correction` is the share by which models take more here than they are billed.
+    """
 
     request_id: str
     path: str
-    context_length: int | None = None
-    threads: int | None = None
-    gpu_layers: int | None = None
+    settings: Settings
     force: bool = False
+    bill_correction: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateMemory:
+    """Say how `path` would be loaded and what it would take, without loading it. Of the file, its header is enough.
+
+    `given_back` are bytes of devices that are in use now and will be free by then; `bill_correction` as in `LoadModel`.
+    """
+
+    request_id: str
+    path: str
+    settings: Settings
+    given_back: tuple[tuple[str, int], ...] = ()
+    bill_correction: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,24 +114,55 @@ class Interrupt:
     id: str
 
 
-Command = LoadModel | UnloadModel | Generate | Interrupt
+Command = LoadModel | EstimateMemory | UnloadModel | Generate | Interrupt
 
 # Events
 
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The child is ready. It is ended at once if `protocol` is not ours."""
+    """The child is ready. It is ended at once if `protocol` is not ours.
+
+    `features` are those of the processor that llama.cpp uses, such as "AVX2, FMA".
+    """
 
     protocol: int
     llama_version: str
     devices: tuple[Device, ...] = ()
+    features: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadProgress:
+    """How much of the model is loaded, 0..1. `gpu_layers` are meant to be on GPUs."""
+
     request_id: str
-    fraction: float  # 0..1
+    fraction: float
+    gpu_layers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryEstimated:
+    """How a model would be loaded, and what it would take. `memory` is what there is of it, RAM first.
+
+    `fit` is a value of `planner.Fit`. If it does not fit, `missing` says by how many bytes, and `suggestion` what
+    would mend that, if anything would.
+    """
+
+    request_id: str
+    devices: tuple[DeviceBill, ...]
+    memory: tuple[DeviceMemory, ...]
+    context_length: int
+    gpu_layers: int
+    layers: int
+    threads: int
+    cache_type_k: str
+    cache_type_v: str
+    mapped: bool
+    fit: str
+    missing: int
+    suggestion: str
+    reasons: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +183,8 @@ class LoadedModel:
     layers: int
     backend: str  # where it runs, in words: "CPU", "CUDA0: NVIDIA ..."
     template_source: str  # "model", "catalogue" or "plain"
+    bill: tuple[DeviceBill, ...] = ()  # what it was to take, not corrected
+    plan: MemoryEstimated | None = None  # what was known before it was loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +237,7 @@ class ReplyStats:
     context_used: int = 0
     context_length: int = 0
     seed: int | None = None
+    memory_measured: int = 0  # bytes the model takes: of RAM at its peak (mapped pages as of now), and of GPUs
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +248,7 @@ class ReplyFinished:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """`error` is the name of an `AppError` class; `id` the load or reply it belongs to, empty if neither."""
+    """`error` is the name of an `AppError` class; `id` the load, estimate or reply it belongs to, empty if neither."""
 
     id: str
     error: str
@@ -202,6 +260,7 @@ Event = (
     | LoadProgress
     | LoadedModel
     | LoadCancelled
+    | MemoryEstimated
     | ModelUnloaded
     | PromptProgress
     | TextReceived
@@ -220,6 +279,7 @@ _MESSAGES: dict[str, type[Any]] = {
     message.__name__: message
     for message in (
         LoadModel,
+        EstimateMemory,
         UnloadModel,
         Generate,
         Interrupt,
@@ -227,6 +287,7 @@ _MESSAGES: dict[str, type[Any]] = {
         LoadProgress,
         LoadedModel,
         LoadCancelled,
+        MemoryEstimated,
         ModelUnloaded,
         PromptProgress,
         TextReceived,
@@ -237,14 +298,14 @@ _MESSAGES: dict[str, type[Any]] = {
 }
 _FIELDS = {
     kind: tuple(field.name for field in dataclasses.fields(kind))
-    for kind in (*_MESSAGES.values(), ChatMessage, Sampling, Device, ReplyStats)
+    for kind in (*_MESSAGES.values(), ChatMessage, Sampling, Device, DeviceBill, DeviceMemory, ReplyStats, Settings)
 }
 
 
 def id_of(command: Command) -> str:
-    """The load or reply that `command` is about; empty for a command that cannot be interrupted."""
+    """The load, estimate or reply that `command` is about; empty for a command that cannot be interrupted."""
     match command:
-        case LoadModel():
+        case LoadModel() | EstimateMemory():
             return command.request_id
         case Generate():
             return command.reply_id
@@ -254,11 +315,11 @@ def id_of(command: Command) -> str:
 
 
 def id_of_end(event: Event) -> str | None:
-    """The load or reply that `event` is the end of; None if it is the end of none."""
+    """The load, estimate or reply that `event` is the end of; None if it is the end of none."""
     match event:
         case ReplyFinished():
             return event.reply_id
-        case LoadedModel() | LoadCancelled():
+        case LoadedModel() | LoadCancelled() | MemoryEstimated():
             return event.request_id
         case Failed():
             return event.id
@@ -275,16 +336,46 @@ def decode(line: bytes | bytearray) -> Any:
     try:
         values = json.loads(line)
         kind = values.pop("type")
-        if kind == "Generate":
-            values["messages"] = tuple(ChatMessage(**message) for message in values["messages"])
-            values["sampling"] = Sampling(**values["sampling"])
-        elif kind == "Hello":
-            values["devices"] = tuple(Device(**device) for device in values["devices"])
-        elif kind == "ReplyFinished":
-            values["stats"] = ReplyStats(**values["stats"])
+        for name, made in _MADE_OF.get(kind, {}).items():
+            values[name] = made(values[name])
         return _MESSAGES[kind](**values)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ProtocolError(bytes(line[:200])) from error
+
+
+def _one(kind: type[Any]) -> Callable[[Any], Any]:
+    return lambda values: kind(**values)
+
+
+def _several(kind: type[Any]) -> Callable[[Any], Any]:
+    return lambda items: tuple(kind(**values) for values in items)
+
+
+def _pairs(items: Any) -> Any:
+    return tuple(map(tuple, items))
+
+
+def _plan(values: Any) -> MemoryEstimated | None:
+    if values is None:
+        return None
+    return MemoryEstimated(**{**values, **{name: made(values[name]) for name, made in _MADE_OF_ESTIMATE.items()}})
+
+
+# What JSON cannot tell: the values that lie inside a message.
+_MADE_OF_ESTIMATE: dict[str, Callable[[Any], Any]] = {
+    "devices": _several(DeviceBill),
+    "memory": _several(DeviceMemory),
+    "reasons": _pairs,
+}
+_MADE_OF: dict[str, dict[str, Callable[[Any], Any]]] = {
+    "LoadModel": {"settings": _one(Settings)},
+    "EstimateMemory": {"settings": _one(Settings), "given_back": _pairs},
+    "Generate": {"messages": _several(ChatMessage), "sampling": _one(Sampling)},
+    "Hello": {"devices": _several(Device)},
+    "LoadedModel": {"bill": _several(DeviceBill), "plan": _plan},
+    "MemoryEstimated": _MADE_OF_ESTIMATE,
+    "ReplyFinished": {"stats": _one(ReplyStats)},
+}
 
 
 def _fields_of(value: Any) -> dict[str, Any]:

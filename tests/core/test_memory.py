@@ -1,20 +1,13 @@
 from __future__ import annotations
 
-import ctypes
-import re
-
 import pytest
 
-from app.core import gguf, memory
+from app.core import gguf, gguf_reader, memory
+from app.core.memory import RAM, DeviceBill, MemoryBill
 from tests.gguf_writer import Shape, write_container, write_gguf
 
 MIB = 2**20
 TINYLLAMA = Shape(layers=22, width=2048, heads=32, kv_heads=4, ff=5632, context=2048, vocabulary=32000)
-SHAPES = {
-    "1 billion": TINYLLAMA,
-    "large vocabulary": Shape(layers=2, width=896, heads=14, kv_heads=2, ff=4864, context=32768, vocabulary=151936),
-    "wide layers": Shape(layers=2, width=8192, heads=64, kv_heads=8, ff=28672, context=8192, vocabulary=32000),
-}
 
 
 @pytest.fixture
@@ -27,44 +20,10 @@ def header(tmp_path):
     return header
 
 
-def _simulated_load(path, context_length: int) -> tuple[float, float]:
-    """What llama.cpp itself says it would allocate for the KV cache and for computing, in MiB."""
-    import llama_cpp.llama_cpp as lib
-
-    said: list[str] = []
-    listener = lib.llama_log_callback(lambda _level, text, _data: said.append(text.decode()))
-    lib.llama_log_set(listener, ctypes.c_void_p(0))
-    parameters = lib.llama_model_default_params()
-    parameters.no_alloc, parameters.load_mode = True, lib.LLAMA_LOAD_MODE_NONE
-    model = lib.llama_model_load_from_file(str(path).encode(), parameters)
-    parameters = lib.llama_context_default_params()
-    parameters.n_ctx = context_length
-    lib.llama_free(lib.llama_init_from_model(model, parameters))
-    lib.llama_model_free(model)
-    lib.llama_log_set(lib.llama_log_callback(), ctypes.c_void_p(0))
-    text = "".join(said)
-    cache = re.search(r"size = +([\d.]+) MiB \( *\d+ cells", text)
-    buffers = re.search(r"CPU compute buffer size = +([\d.]+) MiB", text)
-    assert cache
-    assert buffers
-    return float(cache[1]), float(buffers[1])
-
-
-@pytest.mark.model
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-@pytest.mark.parametrize("context_length", [512, 4096, 131_072])
-def test_the_estimate_is_what_llama_cpp_would_allocate(shape, context_length, tmp_path):
-    path = write_gguf(tmp_path / "model.gguf", shape, sparse=True)
-    cache, buffers = _simulated_load(path, context_length)
-    bill = memory.estimate(gguf.read_header(path), context_length)
-    assert bill.kv_cache / MIB == pytest.approx(cache, rel=0.01)
-    assert bill.buffers / MIB == pytest.approx(buffers, rel=0.02)
-
-
 def test_tinyllama_at_its_own_context_takes_what_was_measured(header):
     bill = memory.estimate(header(), 2048)
     assert bill.kv_cache == 44 * MIB
-    assert bill.buffers == 70.5 * MIB
+    assert bill.buffers == 12.75 * MIB + memory.vocabulary(header())
     assert bill.weights == header().tensor_bytes
     assert bill.required == bill.weights + bill.kv_cache + bill.buffers
 
@@ -84,31 +43,35 @@ def test_only_the_experts_in_use_count_for_the_buffers(header):
     assert memory.estimate(mixture, 512).buffers > memory.estimate(header(), 512).buffers
 
 
-def test_the_automatic_context_is_the_models_own_where_there_is_room(header):
-    assert memory.automatic_context(header(), available=8 * 2**30) == 2048
-    unstated = header(**{"llama.context_length": 0})
-    assert memory.automatic_context(unstated, available=8 * 2**30) == 4096
-
-
-def test_a_long_context_leaves_half_of_what_the_weights_leave(header):
-    model = header(**{"llama.context_length": 2**20})
-    room = 4 * 2**30
-    length = memory.automatic_context(model, model.tensor_bytes + room)
-    assert length % 256 == 0
-    fits, too_long = (memory.estimate(model, count).required - model.tensor_bytes for count in (length, length + 256))
-    assert fits <= room // 2 < too_long
-
-
-@pytest.mark.parametrize("available", [0, 100 * MIB, 2200 * MIB])
-def test_the_context_is_never_shorter_than_512_tokens(available, header):
-    assert memory.largest_context(header(), available, trained=2048) == 512
-
-
-def test_a_model_trained_for_less_than_512_tokens_gets_512(header):
-    assert memory.largest_context(header(), 8 * 2**30, trained=128) == 512
+def test_a_bill_sums_up_its_devices():
+    gpu = DeviceBill("CUDA0", weights=100, kv_cache=20, buffers=3)
+    bill = MemoryBill((DeviceBill(RAM, weights=1000, kv_cache=200, buffers=30, mapped=4000), gpu))
+    assert (bill.weights, bill.kv_cache, bill.buffers, bill.mapped) == (1100, 220, 33, 4000)
+    assert bill.required == 1230 + 123
+    assert bill.on("CUDA0") is gpu
+    assert bill.on("CUDA1").required == 0
 
 
 def test_a_header_that_says_nothing_costs_nothing(tmp_path):
     empty = gguf.read_header(write_container(tmp_path / "empty.gguf", {"general.architecture": "mamba"}))
     assert memory.estimate(empty, 4096).kv_cache == 0
-    assert memory.automatic_context(empty, 2**30) == 4096
+
+
+def test_the_words_and_how_they_merge_take_memory_too(header):
+    assert memory.vocabulary(header()) == 32000 * 180
+    merged = header(**{"tokenizer.ggml.merges": gguf_reader.Skipped(1000)})
+    assert memory.vocabulary(merged) == 32000 * 180 + 1000 * 140
+
+
+def test_what_a_gpu_takes_from_ram_can_be_counted_there():
+    gpu = DeviceBill("CUDA0", 100, 20, 3)
+    bill = MemoryBill((DeviceBill(RAM, 1000, 200, 30, mapped=4000), DeviceBill("Vulkan1", 1, 2, 3), gpu))
+    assert bill.counted_in_ram(["Vulkan1"]).devices == (DeviceBill(RAM, 1001, 202, 33, mapped=4000), gpu)
+    assert bill.counted_in_ram([]) == bill
+
+
+def test_a_corrected_bill_grows_by_a_share_of_the_whole():
+    bill = MemoryBill((DeviceBill(RAM, 100, 50, 10, mapped=40), DeviceBill("CUDA0", 100, 0, 10)))
+    assert [part.buffers for part in bill.corrected(0.1).devices] == [30, 21]
+    assert [part.buffers for part in bill.corrected(-0.5).devices] == [0, 0]
+    assert bill.corrected(0.0) == bill

@@ -273,6 +273,34 @@ def test_settings_reach_the_engine(talk, small):
     assert (talk.engine.model.context_length, talk.engine.model.threads) == (1024, 1)
 
 
+def test_a_cache_of_another_type_and_a_file_that_is_read_write_as_well(talk, small):
+    talk.load(small, cache_type_k="q8_0", cache_type_v="q8_0", load_mode="read", batch=32, micro_batch=16)
+    model = talk.engine.model
+    assert (model.plan.cache_type_k, model.plan.cache_type_v, model.plan.mapped) == ("q8_0", "q8_0", False)
+    assert talk.ask("Hello")[1].reply_tokens == 24
+
+
+def test_a_mapped_file_and_small_batches_change_no_word(talk, small):
+    talk.load(small)
+    text, _ = talk.ask("Hello, tell me a story about rivers.")
+    talk.load(small, load_mode="mapped", batch=16, micro_batch=8)
+    assert talk.engine.model.plan.mapped
+    assert talk.ask("Hello, tell me a story about rivers.")[0] == text
+
+
+def test_what_a_model_takes_is_billed_and_measured(talk, bench):
+    talk.load(bench, load_mode="read", gpu_layers=0)
+    (ram,) = talk.engine.model.bill
+    assert ram.required > bench.stat().st_size
+    _, stats = talk.ask("Hello " * 200)
+    assert stats.memory_measured == pytest.approx(ram.required, abs=32 * 2**20)
+
+
+def test_what_does_not_fit_is_told_with_what_would_be_needed(talk, tmp_path):
+    error = talk.load_in_vain(write_gguf(tmp_path / "huge.gguf", HUGE, sparse=True), context_length=8192)
+    assert "more than is free" in error.detail
+
+
 def test_unloading_frees_the_model(talk, small, qtbot):
     talk.load(small)
     with qtbot.waitSignal(talk.engine.model_unloaded, timeout=TIMEOUT):
