@@ -33,7 +33,9 @@ from PySide6.QtWidgets import (
 
 from app.core import guide
 from app.core.database import open_database
+from app.core.memory import DeviceBill, DeviceMemory
 from app.core.paths import DataPaths
+from app.core.planner import Fit
 from app.core.settings import Settings, SettingsStore
 from app.engine import protocol
 from app.ui.application import Application
@@ -67,6 +69,9 @@ water    20 litres at once, then weekly in the first summer
 """
 
 
+BILL = (DeviceBill("RAM", weights=668_000_000, kv_cache=46_137_344, buffers=14_500_000),)
+
+
 class Gardener(ScriptedChild):
     """Answers the question above, and stops or dies in the middle if its behaviour says so."""
 
@@ -90,6 +95,27 @@ class Gardener(ScriptedChild):
                 layers=22,
                 backend="CPU",
                 template_source="model",
+                bill=BILL,
+                plan=protocol.MemoryEstimated(
+                    request_id=command.request_id,
+                    devices=BILL,
+                    memory=(DeviceMemory("RAM", "Memory", 16 << 30, 11 << 30),),
+                    context_length=2048,
+                    gpu_layers=0,
+                    layers=22,
+                    threads=4,
+                    cache_type_k="f16",
+                    cache_type_v="f16",
+                    mapped=False,
+                    fit=Fit.IN_RAM.value,
+                    missing=0,
+                    suggestion="",
+                    reasons=(
+                        ("context_length", "As long as the model can use."),
+                        ("threads", "One for each physical core of the processor."),
+                        ("gpu_layers", "There is no graphics card to use."),
+                    ),
+                ),
             )
         )
 
