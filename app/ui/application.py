@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import gc
 import logging
 import os
 import sys
@@ -40,6 +39,7 @@ from app.ui.chat_session import ChatSession
 from app.ui.composer import Composer
 from app.ui.conversation_list import ConversationList
 from app.ui.conversation_view import ConversationView
+from app.ui.garbage import GarbageCollector
 from app.ui.library_place import LibraryPlace
 from app.ui.main_window import MainWindow
 from app.ui.memory_bill import MemoryBillView
@@ -196,6 +196,7 @@ class Application(QObject):
         )
         self._network_presenter: NetworkPresenter | None = None
         self._devices_presenter: DevicesPresenter | None = None
+        self._garbage = GarbageCollector(self)
         self._background = QTimer(self, singleShot=True, interval=_BACKGROUND_DELAY)
         self._background.timeout.connect(self.library.begin)
         self._status = StatusReporter(self.engine, self.models, self)
@@ -275,8 +276,7 @@ class Application(QObject):
             self._model_presenter.show_models()
             self.open_file(str(file.absolute()))
         self._background.start()
-        gc.freeze()  # what is there now stays: no need to look at it again and again
-        gc.enable()
+        self._garbage.start()
 
     def close(self) -> bool:
         """Ends everything. The window is gone already. Returns whether all threads ended."""
