@@ -161,9 +161,15 @@ def transaction(connection: Connection) -> Iterator[None]:
 
 
 def _create(path: Path) -> None:
-    """Makes an empty file, for this user's eyes only: SQLite gives its journals the same permissions."""
+    """Makes an empty file, for this user's eyes only: SQLite gives its journals the same permissions.
+
+    A file that is there is not touched: whoever closes it drops the locks of all connections that this process has to
+    it, and the next program that looks into the database would take its journal away.
+    """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        pass
     except OSError as error:
         kind = DiskFull if error.errno == errno.ENOSPC else StorageError
         raise kind(f"{path}: {error.strerror}") from error
