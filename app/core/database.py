@@ -107,6 +107,41 @@ _MIGRATIONS = (
         ) STRICT
         """,
     ),
+    (
+        "ALTER TABLE conversations ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE conversations ADD COLUMN archived INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE conversations ADD COLUMN folder TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE conversations ADD COLUMN policy TEXT NOT NULL DEFAULT 'oldest'",  # see core.conversations
+        "ALTER TABLE messages ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE messages ADD COLUMN deleted_at REAL",
+        "ALTER TABLE messages ADD COLUMN attachments TEXT NOT NULL DEFAULT '[]'",  # a JSON list
+        # The search, see core.conversation_search. A reply is in it once it is written: the index would have to be
+        # changed with each of its pieces otherwise.
+        """
+        CREATE VIRTUAL TABLE message_index USING fts5 (
+            text, content = '', tokenize = 'trigram case_sensitive 1', detail = 'none'
+        )
+        """,
+        "INSERT INTO message_index (rowid, text) SELECT position, folded(text) FROM messages WHERE state <> 'writing'",
+        """
+        CREATE TRIGGER message_made AFTER INSERT ON messages WHEN new.state <> 'writing' BEGIN
+            INSERT INTO message_index (rowid, text) VALUES (new.position, folded(new.text));
+        END
+        """,
+        """
+        CREATE TRIGGER message_changed AFTER UPDATE OF state, text ON messages BEGIN
+            INSERT INTO message_index (message_index, rowid, text)
+                SELECT 'delete', old.position, folded(old.text) WHERE old.state <> 'writing';
+            INSERT INTO message_index (rowid, text)
+                SELECT new.position, folded(new.text) WHERE new.state <> 'writing';
+        END
+        """,
+        """
+        CREATE TRIGGER message_gone AFTER DELETE ON messages WHEN old.state <> 'writing' BEGIN
+            INSERT INTO message_index (message_index, rowid, text) VALUES ('delete', old.position, folded(old.text));
+        END
+        """,
+    ),
 )
 
 _BUSY_TIMEOUT = 3.0  # seconds
@@ -160,6 +195,16 @@ def transaction(connection: Connection) -> Iterator[None]:
             raise
 
 
+def folded(text: str) -> str:
+    """`text` as searches compare it: without case and accents. The index holds what this returned, so it must stay."""
+    if text.isascii():
+        return text.lower()
+    import unicodedata  # noqa: PLC0415 (most texts do without)
+
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(part for part in parts if not unicodedata.combining(part))
+
+
 def _create(path: Path) -> None:
     """Makes an empty file, for this user's eyes only: SQLite gives its journals the same permissions."""
     try:
@@ -174,6 +219,7 @@ def _open(path: Path, locking_mode: str) -> Connection:
     try:
         connection.row_factory = Row
         connection.text_factory = _readable
+        connection.create_function("folded", 1, folded, deterministic=True)
         connection.execute(f"PRAGMA locking_mode = {locking_mode}")
         if _version(connection) > len(_MIGRATIONS):
             raise DatabaseTooNew
