@@ -19,7 +19,7 @@ _PIECE = 3
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Where it was found: in a title if there is no `message_id`. `match` is what was looked for, as it stands there."""
+    """Where it was found: in a title if there is no `message_id`. `match` is the text as it stands there."""
 
     conversation_id: str
     title: str
@@ -77,7 +77,8 @@ def _messages(connection: Connection, wanted: str) -> list[Row]:
         return execute(connection, f"{columns} FROM {newest} AS messages {joined} WHERE {shown}")
     return execute(
         connection,
-        f"{columns} FROM (SELECT rowid FROM message_index WHERE message_index MATCH ? ORDER BY rowid DESC LIMIT ?) AS found "
+        f"{columns} FROM "
+        "(SELECT rowid FROM message_index WHERE message_index MATCH ? ORDER BY rowid DESC LIMIT ?) AS found "
         f"JOIN messages ON messages.position = found.rowid {joined} WHERE {shown}",
         *(_query(wanted), _LOOKED_THROUGH),
     )
