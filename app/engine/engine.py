@@ -38,6 +38,7 @@ class Engine(QObject):
     load_cancelled = Signal()
     load_failed = Signal(object)  # AppError
     prompt_progressed = Signal(object)  # protocol.PromptProgress
+    prompt_previewed = Signal(object)  # protocol.PromptPreviewed
     text_received = Signal(str, str)  # reply id, text
     write_progressed = Signal(object)  # protocol.WriteProgress
     reply_finished = Signal(str, object)  # reply id, ReplyStats
@@ -82,11 +83,27 @@ class Engine(QObject):
         """Frees the model; ends in `model_unloaded`."""
         self._command_given.emit(protocol.UnloadModel())
 
-    def generate(self, reply_id: str, messages: Sequence[protocol.ChatMessage], sampling: protocol.Sampling) -> None:
-        """Answers `messages`; ends in `reply_finished` or `reply_failed`."""
+    def generate(
+        self,
+        reply_id: str,
+        messages: Sequence[protocol.ChatMessage],
+        sampling: protocol.Sampling,
+        policy: protocol.Policy = "oldest",
+    ) -> None:
+        """Answers `messages`, or goes on with the reply they end with; ends in `reply_finished` or `reply_failed`."""
         self._busy_with = reply_id
-        self._command_given.emit(protocol.Generate(reply_id, tuple(messages), sampling))
+        self._command_given.emit(protocol.Generate(reply_id, tuple(messages), sampling, policy))
         self._enter(EngineState.READING)
+
+    def preview(
+        self,
+        request_id: str,
+        messages: Sequence[protocol.ChatMessage],
+        reply_limit: int | None = None,
+        policy: protocol.Policy = "oldest",
+    ) -> None:
+        """Asks what the model would be given; ends in `prompt_previewed`, after what is under way now."""
+        self._command_given.emit(protocol.PreviewPrompt(request_id, tuple(messages), reply_limit, policy))
 
     def stop(self) -> None:
         """Stops the load or the reply under way, if any. What was written is kept."""
@@ -119,6 +136,8 @@ class Engine(QObject):
                 self.text_received.emit(event.reply_id, event.text)
             case protocol.PromptProgress():
                 self.prompt_progressed.emit(event)
+            case protocol.PromptPreviewed():
+                self.prompt_previewed.emit(event)
             case protocol.WriteProgress():
                 self.write_progressed.emit(event)
             case protocol.ReplyFinished():

@@ -21,6 +21,9 @@ from app.core.settings import Settings
 PROTOCOL_VERSION = 2
 
 Role = Literal["system", "user", "assistant"]
+# What is left out of a prompt that does not fit: the oldest turns, those between the first and the newest, or none: it
+# is refused.
+Policy = Literal["oldest", "middle", "ask"]
 
 
 # Values that travel inside commands and events
@@ -32,6 +35,7 @@ class ChatMessage:
 
     role: Role
     text: str
+    pinned: bool = False  # stays in the prompt, whatever is left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +98,25 @@ class UnloadModel:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Answer `messages`, which end with the user's turn. A system message, if any, is the first one."""
+    """Answer `messages`, which end with the user's turn, or go on with the reply that they end with.
+
+    A system message, if any, is the first one.
+    """
 
     reply_id: str
     messages: tuple[ChatMessage, ...]
     sampling: Sampling
+    policy: Policy = "oldest"
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewPrompt:
+    """Say what the model would be given for `messages`. Answered by `PromptPreviewed`, whatever happens."""
+
+    request_id: str
+    messages: tuple[ChatMessage, ...]
+    reply_limit: int | None = None
+    policy: Policy = "oldest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +126,7 @@ class Interrupt:
     id: str
 
 
-Command = LoadModel | EstimateMemory | UnloadModel | Generate | Interrupt
+Command = LoadModel | EstimateMemory | UnloadModel | Generate | PreviewPrompt | Interrupt
 
 # Events
 
@@ -195,7 +213,28 @@ class PromptProgress:
     done: int
     total: int
     cached: int
-    unseen: int  # how many of the oldest messages (the system message not counted) did not fit
+    unseen: tuple[int, ...]  # places of the messages (the system message not counted) that did not fit
+
+
+@dataclass(frozen=True, slots=True)
+class PromptPreviewed:
+    """What takes how many tokens of the context, and the prompt as the model gets it.
+
+    `last` is the turn that is to be answered, `reserve` what is kept for the reply. `refusal` is the name of an
+    `AppError` class if it would not be answered; then only `detail` and `context_length` say something.
+    """
+
+    request_id: str
+    context_length: int = 0
+    text: str = ""
+    system: int = 0
+    pinned: int = 0
+    history: int = 0
+    last: int = 0
+    reserve: int = 0
+    unseen: tuple[int, ...] = ()
+    refusal: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +292,7 @@ Event = (
     | MemoryEstimated
     | ModelUnloaded
     | PromptProgress
+    | PromptPreviewed
     | TextReceived
     | WriteProgress
     | ReplyFinished
@@ -272,6 +312,7 @@ _MESSAGES: dict[str, type[Any]] = {
         EstimateMemory,
         UnloadModel,
         Generate,
+        PreviewPrompt,
         Interrupt,
         Hello,
         LoadProgress,
@@ -280,6 +321,7 @@ _MESSAGES: dict[str, type[Any]] = {
         MemoryEstimated,
         ModelUnloaded,
         PromptProgress,
+        PromptPreviewed,
         TextReceived,
         WriteProgress,
         ReplyFinished,
@@ -349,6 +391,9 @@ def _pairs(items: Any) -> Any:
 _MADE_OF: dict[str, dict[str, Callable[[Any], Any]]] = {
     "LoadModel": {"settings": _one(Settings)},
     "EstimateMemory": {"settings": _one(Settings)},
+    "PromptProgress": {"unseen": tuple},
+    "PromptPreviewed": {"unseen": tuple},
+    "PreviewPrompt": {"messages": _several(ChatMessage)},
     "Generate": {"messages": _several(ChatMessage), "sampling": _one(Sampling)},
     "Hello": {"devices": _several(Device)},
     "LoadedModel": {"bill": _several(DeviceBill), "reasons": _pairs},
