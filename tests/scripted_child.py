@@ -83,7 +83,7 @@ class ScriptedChild:
             self.send(protocol.Failed(command.reply_id, "MessageTooLong", "It is 3 012 tokens long."))
             return
         for done in range(0, 101, 20):
-            self.send(protocol.PromptProgress(command.reply_id, done, 100, 0, 0))
+            self.send(protocol.PromptProgress(command.reply_id, done, 100, 0, ()))
         reason, count = "end", 0
         for count in range(WORDS):
             if command.reply_id in self.interrupted:

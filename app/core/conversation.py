@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +73,17 @@ class Conversation:
     folder: str = ""
     policy: str = "oldest"
     deleted_at: float | None = None
+
+
+def with_attachments(text: str, attachments: Sequence[Attachment]) -> str:
+    """A message as the model is given it: its attachments, each under its name, and then the words."""
+    return "\n\n".join([*(f"{one.name}:\n\n{_fenced(one.text)}" for one in attachments), *filter(None, [text])])
+
+
+def _fenced(text: str) -> str:
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{text.rstrip()}\n{fence}"
 
 
 def title_from(text: str) -> str:
