@@ -82,6 +82,9 @@ class ScriptedChild:
         if self.behaviour == "too_long":
             self.send(protocol.Failed(command.reply_id, "MessageTooLong", "It is 3 012 tokens long."))
             return
+        if self.behaviour == "full":
+            self.send(protocol.Failed(command.reply_id, "ContextFull", "It holds 2 048 tokens."))
+            return
         for done in range(0, 101, 20):
             self.send(protocol.PromptProgress(command.reply_id, done, 100, 0, ()))
         reason, count = "end", 0
