@@ -1,0 +1,104 @@
+"""Conversations as text for people and as JSON for programs. `core.imports` reads the JSON again.
+
+The JSON holds everything: all versions, what was deleted from a conversation, drafts. The format is documented in
+resources/conversation-format.md; whoever changes it raises `VERSION` and keeps reading the older ones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from app.core.conversation import Conversation, Message, with_attachments
+
+FORMAT = "paddock-conversations"
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A conversation with all its messages, a parent before what answers it. `shown` are the ids of those shown."""
+
+    conversation: Conversation
+    messages: Sequence[Message]
+    shown: Sequence[str]
+
+
+def to_json(conversations: Sequence[Exported], now: float) -> str:
+    """All of it, for Paddock or a program to read."""
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "exported_at": _moment(now),
+        "conversations": [_conversation_values(one) for one in conversations],
+    }
+    return json.dumps(document, indent=1, ensure_ascii=True) + "\n"
+
+
+def to_markdown(exported: Exported) -> str:
+    """What is shown of the conversation, for people to read."""
+    conversation = exported.conversation
+    parts = [f"# {_line(conversation.title) or 'Conversation'}", _moment(conversation.created_at)]
+    if conversation.system_prompt:
+        parts.append("> " + conversation.system_prompt.replace("\n", "\n> "))
+    for message in shown_messages(exported):
+        parts += [f"## {author(message)}", with_attachments(message.text, message.attachments)]
+    return "\n\n".join(parts) + "\n"
+
+
+def shown_messages(exported: Exported) -> list[Message]:
+    """Those of the branch that is shown, in their order."""
+    by_id = {message.id: message for message in exported.messages}
+    return [by_id[one] for one in exported.shown if one in by_id]
+
+
+def author(message: Message) -> str:
+    """Who wrote it, in a few words."""
+    if message.role == "user":
+        return "You"
+    return f"Assistant ({_line(message.model)})" if message.model else "Assistant"
+
+
+def _conversation_values(exported: Exported) -> dict[str, Any]:
+    conversation = exported.conversation
+    return {
+        "title": conversation.title,
+        "system_prompt": conversation.system_prompt,
+        "draft": conversation.draft,
+        "created_at": conversation.created_at,
+        "used_at": conversation.used_at,
+        "pinned": conversation.pinned,
+        "archived": conversation.archived,
+        "folder": conversation.folder,
+        "policy": conversation.policy,
+        "head": exported.shown[-1] if exported.shown else None,
+        "messages": [_message_values(message) for message in exported.messages],
+    }
+
+
+def _message_values(message: Message) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "parent": message.parent_id,
+        "role": message.role,
+        "text": message.text,
+        "state": message.state.value,
+        "note": message.note,
+        "model": message.model,
+        "created_at": message.created_at,
+        "stats": message.stats,
+        "pinned": message.pinned,
+        "deleted": message.deleted,
+        "attachments": [{"name": one.name, "text": one.text} for one in message.attachments],
+    }
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
