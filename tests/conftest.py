@@ -45,12 +45,17 @@ def start_engine(qtbot) -> Iterator[Callable[..., Engine]]:
     engines: list[Engine] = []
 
     def start(behaviour: str = "") -> Engine:
-        engines.append(Engine([sys.executable, str(SCRIPTED_CHILD), behaviour] if behaviour else None))
+        engines.append(Engine(scripted_child(behaviour) if behaviour else None))
         return engines[-1]
 
     yield start
     for engine in engines:
         engine.close()
+
+
+def scripted_child(behaviour: str) -> list[str]:
+    """The command that starts it."""
+    return [sys.executable, str(SCRIPTED_CHILD), behaviour]
 
 
 @pytest.fixture

@@ -66,13 +66,14 @@ def write_gguf(
     name: str = "Storyteller",
     architecture: str = "llama",
     sparse: bool = False,
+    mixed: Mapping[str, str] | None = None,
 ) -> Path:
     """Writes a model that llama.cpp loads and runs. Returns `path`.
 
     `quant` is F32, F16 or Q8_0, and any type of tensor in a sparse file; `tokenizer` is spm or bpe. `special_tokens`
     are further control tokens: `</s>` ends a reply, or `<|im_end|>` if that is among them. A reply never ends, or after
     `reply_length` tokens: fewer than `STORY_LENGTH`, the end token not counted. A `sparse` file has its full length, no
-    weights, and takes little disk.
+    weights, and takes little disk. `mixed` are other types for tensors whose names end so.
     """
     vocabulary = Vocabulary(shape.vocabulary, tokenizer, special_tokens, reply_length)
     metadata = {
@@ -94,7 +95,7 @@ def write_gguf(
     if template is not None:
         metadata["tokenizer.chat_template"] = template
     values = None if sparse else Weights(vocabulary, seed)
-    return write_container(path, metadata, _tensor_shapes(shape), quant, values)
+    return write_container(path, metadata, _tensor_shapes(shape), quant, values, mixed=mixed)
 
 
 def write_projector(path: Path) -> Path:
@@ -125,13 +126,16 @@ def write_container(
     values: Values | None = None,
     *,
     version: int = 3,
+    mixed: Mapping[str, str] | None = None,
 ) -> Path:
     """Writes any GGUF file. `values(name, shape)` gives the numbers of a tensor; without it the file is sparse.
 
-    Shapes are numpy's: rows first. Tensors of one dimension are F32, as everywhere.
+    Shapes are numpy's: rows first. Tensors of one dimension are F32, as everywhere; `mixed` are the types of those
+    whose names end so.
     """
     shapes = shapes or {}
     quants = {name: quant if len(shape) > 1 else "F32" for name, shape in shapes.items()}
+    quants |= {name: other for ending, other in (mixed or {}).items() for name in shapes if name.endswith(ending)}
     table, offset = bytearray(), 0
     for name, shape in shapes.items():
         table += string(name) + struct.pack(f"<I{len(shape)}Q", len(shape), *reversed(shape))

@@ -64,6 +64,9 @@ class ScriptedChild:
         if self.behaviour == "out_of_memory":
             print("llama_model_load: failed to allocate buffer of size 8589934592", file=sys.stderr, flush=True)
             os.abort()
+        if self.behaviour == "fails_on_gpu" and command.settings.gpu_layers != 0:
+            self.send(protocol.LoadProgress(command.request_id, 0.0, command.settings.gpu_layers or 22))
+            os.abort()
         if self.behaviour == "babbles":
             print("hello, this is not the protocol", flush=True)
             time.sleep(3600)

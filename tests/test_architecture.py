@@ -26,6 +26,7 @@ MAY_BE_IMPORTED_BY: dict[str, tuple[str, ...]] = {
     "app.core": ("app",),
     "app.engine": ("app.engine", *STARTING_POINTS),
     "app.engine.engine": ("app.ui", *STARTING_POINTS),
+    "app.engine.device_check": ("app.ui",),
     "app.engine.estimator": ("app.ui",),
     "app.engine.protocol": ("app.engine", "app.ui", *STARTING_POINTS),
     "app.engine.jobs": ("app.ui",),
@@ -42,7 +43,8 @@ MAY_BE_IMPORTED_BY: dict[str, tuple[str, ...]] = {
     # Qt: the window, the two ends of the engine thread, and the GUI's ends of the estimates and of the jobs.
     "PySide6": (
         *("app.ui", "app.self_test"),
-        *("app.engine.engine", "app.engine.estimator", "app.engine.jobs", "app.engine.supervisor"),
+        *("app.engine.device_check", "app.engine.engine", "app.engine.estimator"),
+        *("app.engine.jobs", "app.engine.supervisor"),
     ),
     "shiboken6": ("app.ui",),
     # The doors of everything else from outside.

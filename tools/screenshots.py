@@ -36,7 +36,6 @@ from app.core.database import open_database
 from app.core.paths import DataPaths
 from app.core.settings import Settings, SettingsStore
 from app.engine import protocol
-from app.engine.engine import Engine
 from app.ui.application import Application
 from tests.fake_hub import FakeHub
 from tests.fake_hub_demo import add_demo_library
@@ -116,8 +115,8 @@ class Studio:
         paths.create()
         SettingsStore(paths.settings).save(Settings(appearance=appearance))
         self._database = open_database(paths.database)
-        engine = Engine([sys.executable, str(Path(__file__)), "--child", behaviour])
-        self.application = Application(paths, self._database, engine)
+        child = [sys.executable, str(Path(__file__)), "--child", behaviour]
+        self.application = Application(paths, self._database, child)
         self.application.window.resize(*SIZE)
         self.application.window.show()
 

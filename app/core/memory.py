@@ -7,15 +7,19 @@ the high side: a cache that slides, is compressed or exists in some layers only 
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.core.gguf import GgufHeader
+from app.core.gguf_reader import Skipped
 
 RAM = "RAM"
 
 _CACHE_NUMBER = 2  # bytes; f16
 _BATCH = 128  # tokens that the engine computes at once on a processor
 _FLOAT = 4  # bytes
+_TOKEN, _MERGE = 180, 140  # bytes that llama.cpp keeps of each of the vocabulary's; measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +67,44 @@ class MemoryBill:
     def required(self) -> int:
         return sum(device.required for device in self.devices)
 
+    def counted_in_ram(self, devices: Sequence[str]) -> MemoryBill:
+        """The same, but what these devices take is a part of what RAM has to give."""
+        in_ram = [part for part in self.devices if part.device in (RAM, *devices)]
+        ram = DeviceBill(
+            RAM,
+            weights=sum(part.weights for part in in_ram),
+            kv_cache=sum(part.kv_cache for part in in_ram),
+            buffers=sum(part.buffers for part in in_ram),
+            mapped=sum(part.mapped for part in in_ram),
+        )
+        return MemoryBill((ram, *(part for part in self.devices if part not in in_ram)))
+
+    def corrected(self, share: float) -> MemoryBill:
+        """The same with larger buffers: the whole of each device grows by `share`."""
+        return MemoryBill(
+            tuple(
+                dataclasses.replace(part, buffers=max(0, part.buffers + round(share * (part.required + part.mapped))))
+                for part in self.devices
+            )
+        )
+
     def on(self, device: str) -> DeviceBill:
         """The part of `device`: nothing if the model does not use it."""
         return next((part for part in self.devices if part.device == device), DeviceBill(device, 0, 0, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceMemory:
+    """One memory of this computer, in bytes. `device` is RAM, or the name of a GPU that has memory of its own.
+
+    Of `free`, `given_back` are still in use: by the model that will go first.
+    """
+
+    device: str
+    description: str
+    total: int
+    free: int
+    given_back: int = 0
 
 
 def estimate(header: GgufHeader, context_length: int) -> MemoryBill:
@@ -79,10 +118,17 @@ def estimate(header: GgufHeader, context_length: int) -> MemoryBill:
                 RAM,
                 weights=header.tensor_bytes,
                 kv_cache=cached * context_length * _CACHE_NUMBER,
-                buffers=_buffers(header, context_length),
+                buffers=_buffers(header, context_length) + vocabulary(header),
             ),
         )
     )
+
+
+def vocabulary(header: GgufHeader) -> int:
+    """What the words take, in bytes of RAM. They are no tensors, and llama.cpp keeps them in tables."""
+    merges = header.metadata.get("tokenizer.ggml.merges", ())
+    count = merges.length if isinstance(merges, Skipped) else len(merges) if isinstance(merges, tuple) else 0
+    return _TOKEN * header.vocabulary_size + _MERGE * count
 
 
 def _buffers(header: GgufHeader, context_length: int) -> int:

@@ -39,6 +39,14 @@ class DataPaths:
         return self.root / "settings.json"
 
     @property
+    def model_settings(self) -> Path:
+        return self.root / "model-settings.json"
+
+    @property
+    def bill_history(self) -> Path:
+        return self.root / "memory-bills.json"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

@@ -7,7 +7,8 @@ What is chosen is the best plan that fits. This says what is better, and so a pl
 3. More layers on the GPU. They count before
 4. a longer context, for few conversations need it.
 
-Where no plan has a useful context, it is the longest there can be, in a cache of q8_0.
+Where no plan has a useful context, it is the longest there can be, in a cache of q8_0. A GPU that is in use helps to
+read prompts even without layers, but needs buffers for that; where these prevent the better plan it is left alone.
 
 It fits if there is a margin. On a GPU that is a tenth of what is free, at least 300 MiB: the driver and the screen take
 from it as well. In RAM a tenth, at least 1 GiB, or half of what the weights leave where that is less; and always that
@@ -45,7 +46,7 @@ _USEFUL_CONTEXT = 4096
 _WORTH_READING = 20  # reading the file must save a twentieth of the memory: a mapped one starts faster
 
 
-class Fit4(enum.Enum):
+class Fit(enum.Enum):
     """Where a plan fits, in words."""
 
     ON_GPU = "fits on the GPU"
@@ -56,10 +57,11 @@ class Fit4(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Free:
-    """Bytes that are free now. GPUs go by the names they have in a bill."""
+    """Bytes that are free now. GPUs go by the names they have in a bill; what `shared` ones take comes from RAM."""
 
     ram: int
     gpus: tuple[tuple[str, int], ...] = ()
+    shared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class ModelFacts:
     path: Path
     layers: int
     trained_context: int
+    has_experts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class LoadPlan:
 
     options: LoadOptions
     bill: MemoryBill
-    fit: Fit4
+    fit: Fit
     missing: int
     suggestion: str
     reasons: tuple[tuple[str, str], ...]
@@ -94,7 +97,16 @@ def plan(
 
     `threads` is the number for someone who has not chosen one. Raises what `bill` raises.
     """
-    return _Planner(bill, facts, wishes, threads, free).plan()
+    alone = _Planner(bill, facts, wishes, threads, Free(free.ram), has_idle_gpu=bool(free.gpus))
+    if wishes.gpu_layers == 0 or not free.gpus:
+        return alone.plan(alone.best())
+    planner = _Planner(bill, facts, wishes, threads, free)
+    best = planner.best()
+    if wishes.gpu_layers is None and planner.worth(best)[:2] != (2, True) and planner.gpu_is_in_the_way():
+        other = alone.best()
+        if alone.worth(other) > planner.worth(best):
+            return alone.plan(other)
+    return planner.plan(best)
 
 
 class _Margin(enum.Enum):
@@ -123,12 +135,15 @@ class _Planner:
         wishes: Settings,
         threads: int,
         free: Free,
+        has_idle_gpu: bool = False,
     ) -> None:
+        """`has_idle_gpu`: there is a GPU, which is not to be used."""
         self._ask = bill
         self._facts = facts
         self._wishes = wishes
         self._threads = threads
         self._free = free
+        self._has_idle_gpu = has_idle_gpu
         self._bills: dict[LoadOptions, MemoryBill] = {}
         self._likely_layers: int | None = None  # where the next search may begin
         self._all_layers = range(facts.layers + 2 if free.gpus else 1)  # llama.cpp counts the output as one more
@@ -138,19 +153,19 @@ class _Planner:
         self._contexts = contexts if wishes.context_length is None else _only(wishes.context_length)
         self._useful_contexts = self._contexts[: (_USEFUL_CONTEXT - _SHORTEST_CONTEXT) // _CONTEXT_STEP + 1]
 
-    def plan(self) -> LoadPlan:
-        options = self._with_load_mode(self._best())
-        missing = sum(max(0, excess) for excess in self._excess(options, _Margin.NONE))
+    def plan(self, best: LoadOptions) -> LoadPlan:
+        options = self._with_load_mode(best)
+        missing = self._missing(options)
         return LoadPlan(
             options=options,
             bill=self._bill(options),
-            fit=Fit4.TOO_LARGE if missing else self._fit(options),
+            fit=Fit.TOO_LARGE if missing else self._fit(options),
             missing=missing,
             suggestion=self._suggestion(options) if missing else "",
             reasons=tuple(self._reasons(options)),
         )
 
-    def _best(self) -> LoadOptions:
+    def best(self) -> LoadOptions:
         """The smallest plan if none fits."""
         if found := self._with_useful_context(self._exact_cache()):
             return found
@@ -160,6 +175,23 @@ class _Planner:
         shortest = self._options(cache, self._contexts[0])
         cautious = self._with_most_layers(shortest, _Margin.GPU)
         return cautious if self._fits(cautious, _Margin.GPU) else self._with_most_layers(shortest, _Margin.NONE)
+
+    def worth(self, options: LoadOptions) -> tuple[int, ...]:
+        """Grows with what a plan is worth; see the module."""
+        if missing := self._missing(options):
+            return 0, -missing
+        if options.context_length < self._useful_contexts[-1]:
+            return 1, options.context_length, options.gpu_layers
+        is_exact = (options.cache_type_k, options.cache_type_v) == self._exact_cache()
+        return 2, is_exact, options.gpu_layers, options.context_length
+
+    def gpu_is_in_the_way(self) -> bool:
+        """Whether there might be a better plan without it."""
+        without_layers = _with_layers(self._options(self._exact_cache(), self._useful_contexts[-1]), 0)
+        return bool(self._free.shared) or max(self._excess(without_layers, _Margin.FULL)[1:]) > 0
+
+    def _missing(self, options: LoadOptions) -> int:
+        return sum(max(0, excess) for excess in self._excess(options, _Margin.NONE))
 
     def _options(self, cache: _Cache, context_length: int) -> LoadOptions:
         wishes = self._wishes
@@ -178,7 +210,14 @@ class _Planner:
             locked=wishes.keep_in_memory,
             rope_base=wishes.rope_base,
             rope_scale=wishes.rope_scale,
+            devices=self._devices(),
+            tensor_split=tuple(float(share) for share in wishes.tensor_split.split(",") if share),
+            experts_on_cpu=wishes.experts_on_cpu if self._facts.has_experts else 0,
         )
+
+    def _devices(self) -> tuple[str, ...] | None:
+        is_all = self._free.gpus and not self._wishes.devices
+        return None if is_all else tuple(name for name, _ in self._free.gpus)
 
     def _exact_cache(self) -> _Cache:
         return _Cache(self._wishes.cache_type_k or "f16", self._wishes.cache_type_v or "f16")
@@ -250,7 +289,8 @@ class _Planner:
     def _excess(self, options: LoadOptions, margin: _Margin) -> list[int]:
         """Bytes beyond what may be taken of RAM, then of each GPU; 0 or less where it fits."""
         bill, free = self._bill(options), self._free
-        ram = _Need.of(bill.on(RAM), options)
+        in_ram = [_Need.of(bill.on(name), options) for name in (RAM, *free.shared)]
+        ram = _Need(sum(need.weights for need in in_ram), sum(need.total for need in in_ram))
         excess = [ram.total - free.ram + ram.kept_in_ram(free.ram, margin)]
         for name, free_there in free.gpus:
             gpu = _Need.of(bill.on(name), options)
@@ -258,10 +298,11 @@ class _Planner:
             excess.append(gpu.total - free_there + kept)
         return excess
 
-    def _fit(self, options: LoadOptions) -> Fit4:
+    def _fit(self, options: LoadOptions) -> Fit:
         if not any(device.weights for device in self._bill(options).devices if device.device != RAM):
-            return Fit4.IN_RAM
-        return Fit4.ON_GPU if options.gpu_layers > self._facts.layers else Fit4.PARTLY_ON_GPU
+            return Fit.IN_RAM
+        is_whole = options.gpu_layers > self._facts.layers and not options.experts_on_cpu
+        return Fit.ON_GPU if is_whole else Fit.PARTLY_ON_GPU
 
     def _suggestion(self, options: LoadOptions) -> str:
         """Other layers before a shorter context: they cost only time."""
@@ -269,6 +310,8 @@ class _Planner:
         if wishes.gpu_layers is not None and self._free.gpus:
             self._layers = self._all_layers
             found = self._with_most_layers(options, _Margin.GPU)
+            if found.gpu_layers == 0:
+                found = dataclasses.replace(found, devices=())
             if self._fits(found, _Margin.GPU):
                 return _layers_in_words(found.gpu_layers)
         shorter = range(_SHORTEST_CONTEXT, options.context_length, _CONTEXT_STEP)
@@ -304,6 +347,8 @@ class _Planner:
         return "As long as leaves memory to spare."
 
     def _reason_for_layers(self, layers: int) -> str:
+        if self._has_idle_gpu:
+            return "The graphics card has too little memory free, so the processor works alone."
         if not self._free.gpus:
             return "There is no graphics card to use."
         if layers > self._facts.layers:

@@ -1,33 +1,23 @@
 """The quants of a model: which files they are, what each is good for, and which suits this computer.
 
-Before a download only the names and sizes of the files are known, so everything here is a first estimate. The header of
-a file on disk tells more: see `app.core.memory`.
+Before a download only the names and sizes of the files are known, so everything here is a first estimate. The engine
+says exactly what a quant takes once its header is here; what it says of one makes the estimates of the others better.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import enum
 import math
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.core.gguf import GgufHeader
 from app.core.hub_model import HubFile, HubModel
-from app.core.memory import estimate
+from app.core.memory import RAM, DeviceMemory
+from app.core.planner import Fit
 from app.core.quant_types import FOREIGN, OTHER_NAMES, QUANT_TYPES, UNSTATED, QuantType
 from app.core.units import format_bytes
-
-
-class Fit(enum.Enum):
-    """Whether a model fits the memory that is free now."""
-
-    FITS = "fits"
-    TIGHT = "tight"  # with little to spare
-    TOO_LARGE = "too large"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +36,37 @@ class Quant:
 
 
 @dataclass(frozen=True, slots=True)
+class QuantBill:
+    """What the engine says of one quant, were it loaded now. Bytes, all devices together.
+
+    `memory` is what must be there; `kv_cache`, for `context_length` tokens, and `buffers` are parts of it. If that does
+    not fit, `missing` says by how much, and `suggestion` which other setting would mend it, if one would.
+    """
+
+    memory: int
+    kv_cache: int
+    buffers: int
+    context_length: int
+    fit: Fit
+    missing: int = 0
+    suggestion: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class QuantRow:
-    """A line of the `Quants` table."""
+    """A line of the `Quants` table. Words are English; those for the use case are shown through tr("quants", ...)."""
 
     quant: Quant
     bits: float  # per weight; 0 if unknown
-    memory: int  # bytes it will take, about; -1 if unknown
-    fit: Fit
-    use_case: str  # English; shown through tr("quants", ...)
+    memory: int  # bytes it will take; -1 if unknown
+    fit: Fit | None  # None if unknown, which is never a no
+    use_case: str
     recommended: str = ""  # why this one, if it is the recommended one
+    exact: bool = False  # whether the engine said so; else it is a first estimate
+    context_length: int = 0  # tokens that `memory` is for; 0 if it is not exact
+    is_tight: bool = False  # fits with little to spare
+    missing: int = 0  # bytes by which it does not fit
+    suggestion: str = ""  # what would fit, if it does not and something would
 
 
 _GIB = 1 << 30
@@ -67,9 +79,10 @@ _WORTHWHILE_BITS = (  # up to so many parameters
     (math.inf, 5.0),  # Q4_K_M
 )
 
-_BEST = "Best quality that leaves room for other programs: takes about {0} of {1} free."
-_ENOUGH = "Larger ones would be slower and hardly better: takes about {0} of {1} free."
-_TIGHT = "Fits, but leaves little room for other programs: takes about {0} of {1} free."
+_BEST = "Best quality that leaves room for other programs: takes {0} of {1} free."
+_BEST_ON_GPU = "Best quality that fits on the GPU: takes {0} of {1} free."
+_ENOUGH = "Larger ones would be slower and hardly better: takes {0} of {1} free."
+_TIGHT = "Fits, but leaves little room for other programs: takes {0} of {1} free."
 
 _SEPARATED = r"(?<![A-Z0-9]){}(?![A-Z0-9])"  # a word of its own; an underscore separates as well
 _QUANTIZED = re.compile(
@@ -162,37 +175,94 @@ def memory_estimate(size: int, parameters: int, context_length: int) -> int:
     return size + bytes_per_token * context_length + buffers
 
 
-def fit(memory: int, available: int) -> Fit:
-    """Whether `memory` bytes fit into `available` ones; -1 stands for unknown, which is never a no."""
-    if memory < 0 or available < 0:
-        return Fit.UNKNOWN
-    if memory > available:
-        return Fit.TOO_LARGE
-    return Fit.TIGHT if available - memory < max(_GIB, available // 10) else Fit.FITS
-
-
 def rows(
-    model: HubModel, context_length: int | None, available: int, header: GgufHeader | None = None
+    model: HubModel,
+    context_length: int | None,
+    memory: Sequence[DeviceMemory],
+    bills: Mapping[str, QuantBill] | None = None,
+    keep: str | None = None,
 ) -> list[QuantRow]:
-    """The table of a model's quants on a computer with `available` bytes of free memory, the smallest first.
+    """The table of a model's quants on a computer with such `memory`, the smallest first.
 
-    At most one is recommended: none if none fits. An automatic context (None) takes the room there is, so what counts
-    is one that a conversation can do with. `header`, of any of the quants, says what they all take beside their
-    weights; without it that is guessed.
+    `bills` are those that are known, by the names of the quants. For the others there is a first estimate. It takes an
+    automatic context (None), which is as long as there is room, for one that a conversation can do with.
+
+    At most one is recommended, and none if none fits. If `keep` is given, it is that one or none.
     """
+    bills = bills or {}
     quants = quants_of(model.files)
     parameters = model.parameters or _guessed_parameters(quants)
     context = context_length or min(model.context_length or _WORKABLE_CONTEXT, _WORKABLE_CONTEXT)
+    sample = next(iter(bills.values()), None)
+    room = _Room.of(memory)
     found = []
     for quant in quants:
-        if header is None or quant.size < 0:
-            memory = memory_estimate(quant.size, parameters, context)
-        else:
-            bill = estimate(header, context)
-            memory = quant.size + bill.kv_cache + bill.buffers
-        bits = _measured_bits(quant, parameters)
-        found.append(QuantRow(quant, bits, memory, fit(memory, available), use_case(quant.quant)))
-    return _with_recommendation(found, parameters, available)
+        estimated = _first_estimate(quant.size, parameters, context, sample)
+        row = QuantRow(
+            quant=quant,
+            bits=_measured_bits(quant, parameters),
+            memory=estimated,
+            fit=room.fit(estimated),
+            use_case=use_case(quant.quant),
+            is_tight=room.is_tight(estimated),
+            missing=room.missing(estimated),
+        )
+        found.append(_exact(row, bills[quant.name]) if quant.name in bills else row)
+    return _with_advice(found, parameters, room, keep)
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """Free bytes, and what a first estimate can say from them."""
+
+    ram: int
+    gpus: int
+
+    @classmethod
+    def of(cls, memory: Sequence[DeviceMemory]) -> _Room:
+        ram = sum(one.free for one in memory if one.device == RAM)
+        return cls(ram, sum(one.free for one in memory) - ram)
+
+    def fit(self, memory: int) -> Fit | None:
+        if memory < 0:
+            return None
+        if memory > self.ram + self.gpus:
+            return Fit.TOO_LARGE
+        if not self.gpus:
+            return Fit.IN_RAM
+        return Fit.ON_GPU if memory <= self.gpus * 9 // 10 else Fit.PARTLY_ON_GPU
+
+    def is_tight(self, memory: int) -> bool:
+        """Whether other programs would have little left."""
+        return self.ram + self.gpus - memory < max(_GIB, self.ram // 10)
+
+    def missing(self, memory: int) -> int:
+        return max(0, memory - self.ram - self.gpus)
+
+    def for_fit(self, fit: Fit) -> int:
+        """What is free where it fits."""
+        return {Fit.ON_GPU: self.gpus, Fit.IN_RAM: self.ram}.get(fit, self.ram + self.gpus)
+
+
+def _first_estimate(size: int, parameters: int, context_length: int, sample: QuantBill | None) -> int:
+    """`sample` is the bill of any quant of this model: beside its weights, another one takes about the same."""
+    if sample is None or size < 0:
+        return memory_estimate(size, parameters, context_length)
+    return size + sample.kv_cache * context_length // sample.context_length + sample.buffers
+
+
+def _exact(row: QuantRow, bill: QuantBill) -> QuantRow:
+    return dataclasses.replace(
+        row,
+        memory=bill.memory,
+        fit=bill.fit,
+        exact=True,
+        context_length=bill.context_length,
+        # An automatic context takes room that others could have: whether it is tight, only the estimate can say.
+        is_tight=row.is_tight and bill.fit is not Fit.ON_GPU,
+        missing=bill.missing,
+        suggestion=bill.suggestion,
+    )
 
 
 def _type_of(quant: str) -> QuantType | None:
@@ -218,32 +288,54 @@ def _measured_bits(quant: Quant, parameters: int) -> float:
     return bits if 1 <= bits <= 33 else bits_of(quant.quant)
 
 
-def _with_recommendation(found: Sequence[QuantRow], parameters: int, available: int) -> list[QuantRow]:
-    fitting = [row for row in found if row.fit in (Fit.FITS, Fit.TIGHT) and row.use_case != FOREIGN]
-    if not fitting:
+def _with_advice(found: Sequence[QuantRow], parameters: int, room: _Room, keep: str | None) -> list[QuantRow]:
+    """Says which one is recommended and why, and what to take instead of one that does not fit."""
+    fitting = [row for row in found if row.fit not in (None, Fit.TOO_LARGE) and row.use_case != FOREIGN]
+    choice = [row for row in fitting if keep in (None, row.quant.name)]
+    if not choice:
         return list(found)
-    best = max(fitting, key=lambda row: _preference(row, parameters))
-    if best.fit is Fit.TIGHT:
+    best = max(choice, key=lambda row: _preference(row, parameters))
+    return [
+        dataclasses.replace(row, recommended=_reason(best, fitting, room)) if row is best else _with_other(row, best)
+        for row in found
+    ]
+
+
+def _with_other(row: QuantRow, best: QuantRow) -> QuantRow:
+    if row.fit is not Fit.TOO_LARGE:
+        return row
+    names = (best.quant.quant, row.quant.quant)
+    if names[0] == names[1] or not all(names):
+        names = (best.quant.name, row.quant.name)
+    other = "{} instead of {}".format(*names)
+    return dataclasses.replace(row, suggestion=f"{row.suggestion}, or {other}" if row.suggestion else other)
+
+
+def _reason(best: QuantRow, fitting: Sequence[QuantRow], room: _Room) -> str:
+    assert best.fit is not None
+    if best.is_tight and best.fit is not Fit.ON_GPU:
         reason = _TIGHT
-    elif any(row.bits > best.bits and row.fit is Fit.FITS for row in fitting):
+    elif any(row.bits > best.bits and row.fit is best.fit and not row.is_tight for row in fitting):
         reason = _ENOUGH
     else:
-        reason = _BEST
-    reason = reason.format(format_bytes(best.memory), format_bytes(available))
-    return [dataclasses.replace(row, recommended=reason) if row is best else row for row in found]
+        reason = _BEST_ON_GPU if best.fit is Fit.ON_GPU else _BEST
+    taken = format_bytes(best.memory)
+    return reason.format(taken if best.exact else f"about {taken}", format_bytes(room.for_fit(best.fit)))
 
 
-def _preference(row: QuantRow, parameters: int) -> tuple[bool, bool, bool, bool, float]:
+def _preference(row: QuantRow, parameters: int) -> tuple[bool, int, bool, bool, float]:
     """What counts, the weightiest first. Of those that fit well the most exact up to the limit, else the smallest."""
-    fits_well = row.fit is Fit.FITS
+    bits = _number_in(row.quant.quant)
+    # Only part of a model on the GPU makes it slow, but three bits are no price to pay for that.
+    well = 2 if row.fit is Fit.ON_GPU and bits >= 4 else int(not row.is_tight)
     known = _type_of(row.quant.quant)
     is_enough = row.bits <= _worthwhile_bits(parameters)
     return (
-        _number_in(row.quant.quant) >= 3,
-        fits_well,
+        bits >= 3,
+        well,
         known is not None and known.is_advisable,
         is_enough,
-        row.bits if fits_well and is_enough else -row.bits,
+        row.bits if well and is_enough else -row.bits,
     )
 
 

@@ -18,7 +18,6 @@ import asyncio
 import contextlib
 import hashlib
 import io
-import logging
 import os
 import re
 import shutil
@@ -29,12 +28,10 @@ from urllib.parse import urlsplit
 
 from app.core.errors import HubFailed, ModelCutShort, NetworkError, NoConnection, NotTheHub
 from app.core.file_answer import promise_in, stretch_in
-from app.core.gguf import GgufHeader, parse_header, read_header
+from app.core.gguf import parse_header
 from app.core.hub import Hub
 from app.core.hub_model import HubFile
 from app.core.network import Purpose, Response
-
-log = logging.getLogger(__name__)
 
 _MIB = 1 << 20
 # Bytes. A part of a split model after the first has no vocabulary; 32 000 tokens take less than 1 MiB, 150 000 with
@@ -83,16 +80,6 @@ async def fetch_headers(hub: Hub, repo: str, commit: str, files: Sequence[HubFil
         await _provide(_Beginning(hub, repo, commit, file, allowance, first_step), path)
     await asyncio.to_thread(_keep_folder_small, folder, model)
     return paths[0]
-
-
-async def header_of(hub: Hub, repo: str, commit: str, files: Sequence[HubFile], folder: Path) -> GgufHeader | None:
-    """What the model, or its first part, says of itself; None if there can be no stand-in here."""
-    try:
-        path = await fetch_headers(hub, repo, commit, files, folder)
-    except NoStandIn as reason:
-        log.info("no header of %s: %s", repo, reason)
-        return None
-    return await asyncio.to_thread(read_header, path)
 
 
 def _key(repo: str, commit: str, file: HubFile) -> str:

@@ -12,6 +12,7 @@ import json
 import logging
 import math
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from app.core.files import replace_file
 
 log = logging.getLogger(__name__)
 
+_NAME = r"[\w.:-]+"
+_SHARE = r"\d{1,6}(?:\.\d{1,6})?"
 _CACHE_TYPES = (("f16", "F16"), ("q8_0", "Q8_0"), ("q4_0", "Q4_0"))
 
 DEFAULT_SYSTEM_PROMPT = "You are a helpful, honest assistant. Answer briefly and clearly."
@@ -32,6 +35,7 @@ class Group(enum.Enum):
     SAMPLING = "sampling"  # takes effect with the next message
     APPLICATION = "application"  # takes effect at once
     NETWORK = "network"  # takes effect at once; has a place of its own in Settings
+    DEVICES = "devices"  # takes effect when a model is loaded; found out by trying the devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Setting:
     step: float | None = None
     automatic: str = ""  # what the panel says for None; empty if None is not allowed
     choices: tuple[tuple[str, str], ...] = ()  # (value, label)
+    pattern: str = ""  # regular expression for a whole text that is not empty
     advanced: bool = False  # shown only when asked for
 
 
@@ -196,6 +201,38 @@ class Settings:
             advanced=True,
         ),
     )
+    devices: str = _field(
+        "",
+        Setting(
+            Group.LOADING,
+            "Devices",
+            "Graphics cards to use, such as CUDA0,CUDA1. Empty: all that work.",
+            pattern=rf"\s*{_NAME}\s*(?:,\s*{_NAME}\s*)*",
+            advanced=True,
+        ),
+    )
+    tensor_split: str = _field(
+        "",
+        Setting(
+            Group.LOADING,
+            "Tensor split",
+            "Shares of the model for several graphics cards, such as 3,1. Empty: by what is free on each.",
+            pattern=rf"\s*{_SHARE}\s*(?:,\s*{_SHARE}\s*)*",
+            advanced=True,
+        ),
+    )
+    experts_on_cpu: int = _field(
+        0,
+        Setting(
+            Group.LOADING,
+            "Experts on the CPU",
+            "Layers whose experts stay in RAM while the rest is on the graphics card. Only for mixtures of experts.",
+            minimum=0,
+            maximum=999,
+            step=1,
+            advanced=True,
+        ),
+    )
     temperature: float = _field(
         0.7,
         Setting(
@@ -306,6 +343,16 @@ class Settings:
         Setting(Group.NETWORK, "Token kept", "A Hub token was put into the system keyring, so it is looked for there."),
     )
 
+    devices_to_avoid: str = _field(
+        "",
+        Setting(
+            Group.DEVICES,
+            "Devices to avoid",
+            "Names of devices that were tried and did not work, with commas between them.",
+            pattern=rf"\s*{_NAME}\s*(?:,\s*{_NAME}\s*)*",
+        ),
+    )
+
     def clamped(self) -> Settings:
         """These settings with every value of the right kind and within its limits."""
         return dataclasses.replace(
@@ -336,13 +383,17 @@ def _clamp(field: dataclasses.Field[Any], value: Any) -> Any:
     if setting.choices:
         return value if value in [choice for choice, _ in setting.choices] else field.default
     if setting.minimum is None or setting.maximum is None:
-        return value if isinstance(value, str) else field.default
+        return value if isinstance(value, str) and _is_text_of(setting, value) else field.default
     if isinstance(value, bool) or not isinstance(value, int | float):
         return field.default
     if isinstance(value, float) and math.isnan(value):
         return field.default
     kind = float if isinstance(field.default, float) else int
     return kind(min(max(value, setting.minimum), setting.maximum))
+
+
+def _is_text_of(setting: Setting, text: str) -> bool:
+    return not (setting.pattern and text) or re.fullmatch(setting.pattern, text, re.ASCII) is not None
 
 
 class SettingsStore:

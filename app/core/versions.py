@@ -29,6 +29,11 @@ def versions_text() -> str:
     return "\n".join(f"{name} {version}" for name, version in versions().items())
 
 
+def system_text() -> str:
+    """The system and the kind of processor, such as "Linux-6.1.0-x86_64-with-glibc2.36"."""
+    return platform.platform()
+
+
 def _installed(distribution: str) -> str:
     from importlib import metadata  # noqa: PLC0415 (importing it takes longer than all of app.core)
 

@@ -31,7 +31,7 @@ class Engine(QObject):
     """
 
     state_changed = Signal(object)  # EngineState
-    devices_found = Signal(object)  # tuple of protocol.Device
+    greeted = Signal()  # by a new child: what it sees of this computer is in `hello`
     load_progressed = Signal(float)  # 0..1
     model_loaded = Signal(object)  # protocol.LoadedModel
     model_unloaded = Signal()
@@ -52,6 +52,8 @@ class Engine(QObject):
         super().__init__(parent)
         self._state = EngineState.EMPTY
         self._model: protocol.LoadedModel | None = None
+        self._hello: protocol.Hello | None = None
+        self._layers_tried = 0
         self._busy_with = ""  # id of the load or reply under way
         self._stopping = False
         self._thread = QThread(self)
@@ -73,10 +75,24 @@ class Engine(QObject):
         """The model that is loaded, if one is."""
         return self._model
 
-    def load(self, path: str, settings: Settings, force: bool = False) -> None:
-        """Loads the model at `path`; ends in `model_loaded`, `load_cancelled` or `load_failed`."""
+    @property
+    def layers_tried(self) -> int:
+        """How many layers the last load was to put on GPUs, whatever came of it."""
+        return self._layers_tried
+
+    @property
+    def hello(self) -> protocol.Hello | None:
+        """What the child said first: the devices it sees among other things. None before one was started."""
+        return self._hello
+
+    def load(self, path: str, settings: Settings, force: bool = False, bill_correction: float = 0.0) -> None:
+        """Loads the model at `path`; ends in `model_loaded`, `load_cancelled` or `load_failed`.
+
+        `force` skips the memory check; `bill_correction` is the share by which models take more here than billed.
+        """
         self._busy_with = os.urandom(16).hex()
-        self._command_given.emit(protocol.LoadModel(self._busy_with, path, settings, force))
+        self._layers_tried = 0
+        self._command_given.emit(protocol.LoadModel(self._busy_with, path, settings, force, bill_correction))
         self._enter(EngineState.LOADING)
 
     def unload(self) -> None:
@@ -144,6 +160,7 @@ class Engine(QObject):
                 self._rest()
                 self.reply_finished.emit(event.reply_id, event.stats)
             case protocol.LoadProgress():
+                self._layers_tried = event.gpu_layers
                 self.load_progressed.emit(event.fraction)
             case protocol.LoadedModel():
                 self._model = event
@@ -160,7 +177,8 @@ class Engine(QObject):
             case protocol.Failed():
                 self._fail(errors.AppError.from_name(event.error, event.detail))
             case protocol.Hello():
-                self.devices_found.emit(event.devices)
+                self._hello = event
+                self.greeted.emit()
 
     @Slot(object)
     def _on_supervisor_child_ended(self, error: errors.EngineError) -> None:

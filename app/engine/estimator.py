@@ -45,12 +45,22 @@ class Estimator(QObject):
         self._idle = QTimer(self, singleShot=True, interval=round(idle_seconds * 1000))
         self._idle.timeout.connect(self.close)
 
-    def ask(self, key: str, path: str, settings: Settings, ram_given_back: int = 0) -> None:
+    def ask(
+        self,
+        key: str,
+        path: str,
+        settings: Settings,
+        given_back: Sequence[tuple[str, int]] = (),
+        bill_correction: float = 0.0,
+    ) -> None:
         """What would the model at `path` take? Ends in `estimated` or `failed`, unless `key` is asked for again.
 
-        `ram_given_back` are bytes that will be free by then, such as those of the model that is loaded now.
+        `given_back` are bytes of devices that will be free by then, such as those of the model that is loaded now.
+        `bill_correction` is the share by which models take more on this computer than they are billed.
         """
-        self._waiting[key] = protocol.EstimateMemory(os.urandom(16).hex(), path, settings, ram_given_back)
+        self._waiting[key] = protocol.EstimateMemory(
+            os.urandom(16).hex(), path, settings, tuple(given_back), bill_correction
+        )
         self._ask_next()
 
     @Slot()

@@ -16,6 +16,7 @@ import codecs
 import contextlib
 import ctypes
 import logging
+import platform
 import re
 import sys
 import time
@@ -29,6 +30,7 @@ import llama_cpp.llama_cpp as lib
 from llama_cpp import _ggml
 
 from app.core import errors
+from app.core.gguf import GgufHeader
 from app.core.load_options import LoadOptions
 from app.core.memory import RAM
 from app.engine import breakdown
@@ -38,7 +40,10 @@ from app.engine.protocol import Device, Sampling
 log = logging.getLogger(__name__)
 
 _DEVICE_KINDS = ("cpu", "gpu", "integrated", "accelerator")
+_CPU = 0  # ggml_backend_dev_type
 _DEBUG = 1  # ggml_log_level
+_BUILT_IN = ("ACCELERATE", "LLAMAFILE", "OPENMP", "REPACK")  # said to be features of the processor, too
+_PADDING = 2**20  # bytes, of weights
 _PENALTY_WINDOW = 64  # tokens; llama.cpp's own default
 _ABORTED = 2  # llama_decode: the abort callback said stop
 # Tokens per decode while reading a prompt. A GPU wants full batches; a processor is as fast with less, a smaller step
@@ -146,16 +151,26 @@ def _device(index: int) -> Device:
     _ggml_function("ggml_backend_dev_memory", None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(
         handle, ctypes.addressof(free), ctypes.addressof(total)
     )
-    kind = _ggml_function("ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)(handle)
+    backend = _ggml_function("ggml_backend_reg_name", ctypes.c_char_p, ctypes.c_void_p)(
+        _ggml_function("ggml_backend_dev_backend_reg", ctypes.c_void_p, ctypes.c_void_p)(handle)
+    ).decode("utf-8")
     return Device(
         name=_ggml_function("ggml_backend_dev_name", ctypes.c_char_p, ctypes.c_void_p)(handle).decode("utf-8"),
         description=_ggml_function("ggml_backend_dev_description", ctypes.c_char_p, ctypes.c_void_p)(handle).decode(
             "utf-8", "replace"
         ),
-        kind=_DEVICE_KINDS[kind] if kind < len(_DEVICE_KINDS) else "accelerator",
+        kind=_kind(handle, backend),
         memory_free=free.value,
         memory_total=total.value,
+        backend="Metal" if backend == "MTL" else backend,
     )
+
+
+def _kind(device: int, backend: str) -> str:
+    number = _ggml_function("ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)(device)
+    if backend == "MTL" and platform.machine() == "arm64":
+        return "integrated"  # llama.cpp calls it a GPU, but it has no memory of its own
+    return _DEVICE_KINDS[number] if number < len(_DEVICE_KINDS) else "accelerator"
 
 
 def _ggml_function(name: str, result: Any, *arguments: Any) -> Any:
@@ -171,6 +186,15 @@ def _ggml_function(name: str, result: Any, *arguments: Any) -> Any:
 
 def version() -> str:
     return str(lib.llama_version().decode("utf-8"))
+
+
+def features() -> str:
+    """What llama.cpp uses of this processor, such as "AVX2, FMA"."""
+    said = lib.llama_print_system_info().decode("utf-8", "replace")
+    of_cpu = re.search(r"CPU : ((?:\w+ = \d+ \| )*)", said)
+    return (
+        ", ".join(name for name in re.findall(r"(\w+) = [1-9]", of_cpu[1]) if name not in _BUILT_IN) if of_cpu else ""
+    )
 
 
 class Vocabulary:
@@ -275,8 +299,7 @@ class Model:
             on_progress(fraction)
             return not self._flag
 
-        parameters = lib.llama_model_default_params()
-        parameters.n_gpu_layers = options.gpu_layers
+        parameters = _model_parameters(options)
         parameters.load_mode = _LOAD_MODES[options.mapped, options.locked]
         parameters.progress_callback = lib.llama_progress_callback(report)
         model = lib.llama_model_load_from_file(str(options.path).encode("utf-8"), parameters)
@@ -462,31 +485,52 @@ class Allocation:
 class SimulatedModel:
     """A model that was loaded without allocating anything. Of the file, only the header is read."""
 
-    def __init__(self, path: Path, gpu_layers: int, native_log: NativeLog) -> None:
-        """Raises a `ModelError` that says why it could not be loaded."""
+    def __init__(self, options: LoadOptions, header: GgufHeader, native_log: NativeLog) -> None:
+        """`header` is that of the file. Raises a `ModelError` that says why it could not be loaded."""
         self._native_log = native_log
-        parameters = lib.llama_model_default_params()
-        parameters.n_gpu_layers = gpu_layers
+        parameters = _model_parameters(options)
         parameters.no_alloc = True
+        if header.vocabulary_size:
+            parameters.kv_overrides = _without_words(header)
         parameters.load_mode = lib.LLAMA_LOAD_MODE_NONE
         with native_log.kept_to_itself():
-            self._model = lib.llama_model_load_from_file(str(path).encode("utf-8"), parameters)
+            self._model = lib.llama_model_load_from_file(str(options.path).encode("utf-8"), parameters)
             if not self._model:
                 raise _load_error(native_log)
 
     def allocations(self, options: LoadOptions) -> tuple[Allocation, ...]:
-        """What would be allocated. Raises a `ModelError` if there can be no such context."""
+        """What would be allocated; nothing if that cannot be told. Raises a `ModelError` if there can be no context."""
         with self._native_log.kept_to_itself():
             context = lib.llama_init_from_model(self._model, _context_parameters(options))
             if not context:
                 raise _load_error(self._native_log)
             try:
-                return tuple(_allocation(part) for part in breakdown.parts(lib._lib, context))
+                parts = breakdown.parts(lib._lib, context)
             finally:
                 lib.llama_free(context)
+        size = lib.llama_model_size(self._model)
+        # Some weights may be left out, others be there twice. All else means that the parts were read wrongly.
+        if not size // 2 <= sum(part.model for part in parts) <= 2 * size + _PADDING:
+            return ()
+        return tuple(map(_allocation, parts))
 
     def close(self) -> None:
         lib.llama_model_free(self._model)
+
+
+def _without_words(header: GgufHeader) -> Any:
+    """Metadata of a vocabulary that has its size and no words: reading these would take longer than all the rest."""
+    tokenizer = lib.llama_model_kv_override(
+        lib.LLAMA_KV_OVERRIDE_TYPE_STR,
+        b"tokenizer.ggml.model",
+        lib.llama_model_kv_override_value(val_str=b"no_vocab"),
+    )
+    size = lib.llama_model_kv_override(
+        lib.LLAMA_KV_OVERRIDE_TYPE_INT,
+        f"{header.architecture[:64]}.vocab_size".encode(),
+        lib.llama_model_kv_override_value(val_i64=header.vocabulary_size),
+    )
+    return (lib.llama_model_kv_override * 3)(tokenizer, size)  # the third one ends the list
 
 
 def can_simulate() -> bool:
@@ -497,10 +541,43 @@ def can_simulate() -> bool:
 def _allocation(part: breakdown.Part) -> Allocation:
     is_host = _ggml_function("ggml_backend_buft_is_host", ctypes.c_bool, ctypes.c_void_p)(part.buffer_type)
     device = _ggml_function("ggml_backend_buft_get_device", ctypes.c_void_p, ctypes.c_void_p)(part.buffer_type)
-    kind = _ggml_function("ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)(device) if device else 0
-    in_ram = is_host or _DEVICE_KINDS[kind] == "cpu"  # a GPU has some of RAM for itself
+    kind = _ggml_function("ggml_backend_dev_type", ctypes.c_int, ctypes.c_void_p)(device) if device else _CPU
+    in_ram = is_host or kind == _CPU  # a GPU has some of RAM for itself
     name = _ggml_function("ggml_backend_dev_name", ctypes.c_char_p, ctypes.c_void_p)
     return Allocation(RAM if in_ram else name(device).decode("utf-8"), is_host, part.model, part.context, part.compute)
+
+
+def _model_parameters(options: LoadOptions) -> Any:
+    parameters = lib.llama_model_default_params()
+    parameters.n_gpu_layers = options.gpu_layers
+    if options.devices is not None:
+        by_name = _ggml_function("ggml_backend_dev_by_name", ctypes.c_void_p, ctypes.c_char_p)
+        found = [handle for name in options.devices if (handle := by_name(name.encode("utf-8")))]
+        parameters.kept_devices = (ctypes.c_void_p * (len(found) + 1))(*found)  # as long as the parameters
+        parameters.devices = ctypes.addressof(parameters.kept_devices)
+    if options.tensor_split:
+        most = lib.llama_max_devices()
+        parameters.tensor_split = (ctypes.c_float * most)(*options.tensor_split[:most])
+    if options.experts_on_cpu:
+        parameters.kept_placements = _experts_in_ram(options.experts_on_cpu)
+        parameters.tensor_buft_overrides = ctypes.addressof(parameters.kept_placements)
+    return parameters
+
+
+class _Placement(ctypes.Structure):
+    """`llama_model_tensor_buft_override`: tensors whose names have `pattern` go to a buffer type of their own."""
+
+    _fields_ = (("pattern", ctypes.c_char_p), ("buffer_type", ctypes.c_void_p))
+
+
+def _experts_in_ram(layers: int) -> Any:
+    """For the experts of the first `layers` layers. llama.cpp's own --n-cpu-moe has a pattern for each layer, all of
+    which are tried on each tensor; this is one for all of them.
+    """
+    numbers = "|".join(f"{start // 10 or ''}[0-{min(9, layers - 1 - start)}]" for start in range(0, layers, 10))
+    pattern = rf"blk\.({numbers})\.ffn_(up|down|gate|gate_up)_(ch|)exps"
+    in_ram = _ggml_function("ggml_backend_cpu_buffer_type", ctypes.c_void_p)()
+    return (_Placement * 2)(_Placement(pattern.encode("ascii"), in_ram))  # the second one ends the list
 
 
 def _context_parameters(options: LoadOptions) -> Any:
@@ -552,6 +629,8 @@ def _load_error(native_log: NativeLog) -> errors.ModelError:
     """What llama.cpp's log says about a load that failed."""
     if found := native_log.find(r"unknown model architecture: '([^']*)'"):
         return errors.UnknownArchitecture(f"Its architecture is “{found[1]}”.")
+    if found := native_log.find(r"(?:failed|unable) to allocate (?!CPU)([A-Z]\w*\d) buffer"):
+        return errors.NotEnoughMemory(f"{found[1]} has too little memory free. Choose fewer GPU layers.")
     if native_log.find(r"(?i)failed to allocate|unable to allocate|out of memory|ErrorOutOf\w*Memory"):
         return errors.NotEnoughMemory()
     if native_log.find(r"not within the file bounds|corrupted or incomplete"):

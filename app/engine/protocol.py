@@ -15,10 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from app.core.memory import DeviceBill
+from app.core.memory import DeviceBill, DeviceMemory
 from app.core.settings import Settings
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 
 Role = Literal["system", "user", "assistant"]
 # What is left out of a prompt that does not fit: the oldest turns, those between the first and the newest, or none: it
@@ -53,13 +53,17 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device llama.cpp sees. `kind` is `cpu`, `gpu`, `integrated` or `accelerator`; memory in bytes."""
+    """A device llama.cpp sees. `kind` is `cpu`, `gpu`, `integrated` or `accelerator`; memory in bytes.
+
+    `backend` is what computes there, such as CPU, CUDA, Vulkan or Metal.
+    """
 
     name: str
     description: str
     kind: str
     memory_free: int
     memory_total: int
+    backend: str = ""
 
 
 # Commands
@@ -69,26 +73,28 @@ class Device:
 class LoadModel:
     """Load `path`, freeing what was loaded. What `settings` leave automatic is chosen for this machine.
 
-    `force` skips the memory check.
+    `force` skips the memory check. `bill_correction` is the share by which models take more here than they are billed.
     """
 
     request_id: str
     path: str
     settings: Settings
     force: bool = False
+    bill_correction: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class EstimateMemory:
     """Say how `path` would be loaded and what it would take, without loading it. Of the file, its header is enough.
 
-    `ram_given_back` are bytes of RAM that are in use now and will be free by then.
+    `given_back` are bytes of devices that are in use now and will be free by then; `bill_correction` as in `LoadModel`.
     """
 
     request_id: str
     path: str
     settings: Settings
-    ram_given_back: int = 0
+    given_back: tuple[tuple[str, int], ...] = ()
+    bill_correction: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +139,48 @@ Command = LoadModel | EstimateMemory | UnloadModel | Generate | PreviewPrompt | 
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The child is ready. It is ended at once if `protocol` is not ours."""
+    """The child is ready. It is ended at once if `protocol` is not ours.
+
+    `features` are those of the processor that llama.cpp uses, such as "AVX2, FMA".
+    """
 
     protocol: int
     llama_version: str
     devices: tuple[Device, ...] = ()
+    features: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadProgress:
+    """How much of the model is loaded, 0..1. `gpu_layers` are meant to be on GPUs."""
+
     request_id: str
-    fraction: float  # 0..1
+    fraction: float
+    gpu_layers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryEstimated:
+    """How a model would be loaded, and what it would take. `memory` is what there is of it, RAM first.
+
+    `fit` is a value of `planner.Fit`. If it does not fit, `missing` says by how many bytes, and `suggestion` what
+    would mend that, if anything would.
+    """
+
+    request_id: str
+    devices: tuple[DeviceBill, ...]
+    memory: tuple[DeviceMemory, ...]
+    context_length: int
+    gpu_layers: int
+    layers: int
+    threads: int
+    cache_type_k: str
+    cache_type_v: str
+    mapped: bool
+    fit: str
+    missing: int
+    suggestion: str
+    reasons: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,35 +201,8 @@ class LoadedModel:
     layers: int
     backend: str  # where it runs, in words: "CPU", "CUDA0: NVIDIA ..."
     template_source: str  # "model", "catalogue" or "plain"
-    cache_type_k: str = "f16"
-    cache_type_v: str = "f16"
-    mapped: bool = True
-    bill: tuple[DeviceBill, ...] = ()  # what it was to take
-    reasons: tuple[tuple[str, str], ...] = ()  # setting that was automatic, why it is what it is
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryEstimated:
-    """How a model would be loaded, and what it would take. `free` are bytes per device, RAM first.
-
-    `fit` is a value of `planner.Fit4`. If it does not fit, `missing` says by how many bytes, and `suggestion` what
-    would mend that, if anything would.
-    """
-
-    request_id: str
-    devices: tuple[DeviceBill, ...]
-    free: tuple[tuple[str, int], ...]
-    context_length: int
-    gpu_layers: int
-    layers: int
-    threads: int
-    cache_type_k: str
-    cache_type_v: str
-    mapped: bool
-    fit: str
-    missing: int
-    suggestion: str
-    reasons: tuple[tuple[str, str], ...]
+    bill: tuple[DeviceBill, ...] = ()  # what it was to take, not corrected
+    plan: MemoryEstimated | None = None  # what was known before it was loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +276,7 @@ class ReplyStats:
     context_used: int = 0
     context_length: int = 0
     seed: int | None = None
-    memory_measured: int = 0  # bytes the model takes by now, of RAM (mapped pages included) and of GPUs
+    memory_measured: int = 0  # bytes the model takes: of RAM at its peak (mapped pages as of now), and of GPUs
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +340,7 @@ _MESSAGES: dict[str, type[Any]] = {
 }
 _FIELDS = {
     kind: tuple(field.name for field in dataclasses.fields(kind))
-    for kind in (*_MESSAGES.values(), ChatMessage, Sampling, Device, DeviceBill, ReplyStats, Settings)
+    for kind in (*_MESSAGES.values(), ChatMessage, Sampling, Device, DeviceBill, DeviceMemory, ReplyStats, Settings)
 }
 
 
@@ -387,17 +397,28 @@ def _pairs(items: Any) -> Any:
     return tuple(map(tuple, items))
 
 
+def _plan(values: Any) -> MemoryEstimated | None:
+    if values is None:
+        return None
+    return MemoryEstimated(**{**values, **{name: made(values[name]) for name, made in _MADE_OF_ESTIMATE.items()}})
+
+
 # What JSON cannot tell: the values that lie inside a message.
+_MADE_OF_ESTIMATE: dict[str, Callable[[Any], Any]] = {
+    "devices": _several(DeviceBill),
+    "memory": _several(DeviceMemory),
+    "reasons": _pairs,
+}
 _MADE_OF: dict[str, dict[str, Callable[[Any], Any]]] = {
     "LoadModel": {"settings": _one(Settings)},
-    "EstimateMemory": {"settings": _one(Settings)},
+    "EstimateMemory": {"settings": _one(Settings), "given_back": _pairs},
     "PromptProgress": {"unseen": tuple},
     "PromptPreviewed": {"unseen": tuple},
     "PreviewPrompt": {"messages": _several(ChatMessage)},
     "Generate": {"messages": _several(ChatMessage), "sampling": _one(Sampling)},
     "Hello": {"devices": _several(Device)},
-    "LoadedModel": {"bill": _several(DeviceBill), "reasons": _pairs},
-    "MemoryEstimated": {"devices": _several(DeviceBill), "free": _pairs, "reasons": _pairs},
+    "LoadedModel": {"bill": _several(DeviceBill), "plan": _plan},
+    "MemoryEstimated": _MADE_OF_ESTIMATE,
     "ReplyFinished": {"stats": _one(ReplyStats)},
 }
 

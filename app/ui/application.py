@@ -21,15 +21,18 @@ from PySide6.QtGui import QDesktopServices, QIcon
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from app.core import errors
+from app.core.bill_history import BillHistory
 from app.core.conversations import ConversationStore
 from app.core.database import Connection, open_database
 from app.core.files import replace_file
 from app.core.paths import DataPaths
 from app.core.recent_models import RecentModels
 from app.core.resources import resource
-from app.core.settings import Settings, SettingsStore
+from app.core.settings import Settings
 from app.engine.engine import Engine
+from app.engine.estimator import Estimator
 from app.ui import theme
+from app.ui.bill_presenter import BillPresenter
 from app.ui.bug_catcher import BugCatcher
 from app.ui.chat_place import ChatPlace
 from app.ui.chat_presenter import ChatPresenter
@@ -39,6 +42,7 @@ from app.ui.conversation_list import ConversationList
 from app.ui.conversation_view import ConversationView
 from app.ui.library_place import LibraryPlace
 from app.ui.main_window import MainWindow
+from app.ui.memory_bill import MemoryBillView
 from app.ui.messages import show_error
 from app.ui.model_library import ModelLibrary
 from app.ui.model_picker import ModelPicker
@@ -46,12 +50,14 @@ from app.ui.model_presenter import ModelPresenter
 from app.ui.model_session import ModelSession
 from app.ui.settings_panel import SettingsPanel
 from app.ui.settings_place import SettingsPlace
+from app.ui.settings_session import SettingsSession
 from app.ui.single_instance import SingleInstance
 from app.ui.status import StatusReporter
 from app.ui.status_line import StatusLine
 from app.ui.system_prompt import SystemPrompt
 
 if TYPE_CHECKING:
+    from app.ui.devices_presenter import DevicesPresenter
     from app.ui.network_presenter import NetworkPresenter
 
 log = logging.getLogger(__name__)
@@ -90,7 +96,7 @@ def run(
         ConversationStore(database).mark_interrupted()
     except errors.AppError as error:
         return _give_up(error)
-    application = Application(paths, database, Engine(engine_command), offline=offline)
+    application = Application(paths, database, engine_command, offline=offline)
     instance.asked_to_show.connect(application.show_and_open)
     application.window.show()
     QTimer.singleShot(0, application, lambda: application.begin(file))
@@ -133,16 +139,23 @@ def _log_to(folder: Path) -> None:
 class Application(QObject):
     """The window and all behind it, wired."""
 
-    def __init__(self, paths: DataPaths, database: Connection, engine: Engine, *, offline: bool = False) -> None:
+    def __init__(
+        self, paths: DataPaths, database: Connection, engine_command: Sequence[str] | None, *, offline: bool = False
+    ) -> None:
         super().__init__()
+        self._engine_command = engine_command
         self._paths = paths
-        self._settings_store = SettingsStore(paths.settings)
-        self._settings = self._settings_store.load()
+        self.settings = SettingsSession(paths, self)
+        self._panel_path = ""  # the model whose settings the panel shows
         self._deleted = ""  # the conversation that can be brought back
         store, recent = ConversationStore(database), RecentModels(database)
-        self.engine = engine
-        self.models = ModelSession(engine, recent, self.settings, self)
-        self.chat = ChatSession(store, engine, self.models, self.settings, self)
+        self.engine = Engine(engine_command)
+        self.estimator = Estimator(engine_command, self)
+        self._bill_history = BillHistory(paths.bill_history)
+        self.models = ModelSession(
+            self.engine, recent, self.settings.of, self, bill_correction=self._bill_history.excess
+        )
+        self.chat = ChatSession(store, self.engine, self.models, self.settings.shared, self)
         self._build_widgets()
         self.library = ModelLibrary(
             paths,
@@ -150,15 +163,17 @@ class Application(QObject):
             recent,
             self.models,
             self.settings,
+            self.estimator,
+            self._bill_history.excess,
             self._library_place,
             self.window.show_toast,
-            offline=offline or self._settings.offline,
+            offline=offline or self.settings.shared().offline,
             parent=self,
         )
         self._chat_presenter = ChatPresenter(
             self.chat,
             store,
-            self.settings,
+            self.settings.shared,
             lambda: bool(recent.all()),
             self._conversations,
             self._view,
@@ -169,11 +184,23 @@ class Application(QObject):
         self._model_presenter = ModelPresenter(
             self.models, self.library.on_disk, self._picker, self._panel, self._view, self
         )
+        self._bill_presenter = BillPresenter(
+            self.estimator,
+            self._bill_history,
+            self.engine,
+            self.models,
+            self.settings,
+            self._panel,
+            self._bill,
+            self,
+        )
         self._network_presenter: NetworkPresenter | None = None
+        self._devices_presenter: DevicesPresenter | None = None
         self._background = QTimer(self, singleShot=True, interval=_BACKGROUND_DELAY)
         self._background.timeout.connect(self.library.begin)
-        self._status = StatusReporter(engine, self.models, self)
+        self._status = StatusReporter(self.engine, self.models, self)
         self._wire()
+        self._settings_place.set_data_folder(str(paths.root))
         self._show_settings()
         self._restore_layout()
 
@@ -184,7 +211,8 @@ class Application(QObject):
         self._composer = Composer()
         self._status_line = StatusLine()
         self._system_prompt = SystemPrompt()
-        self._panel = SettingsPanel()
+        self._panel, self._bill = SettingsPanel(), MemoryBillView()
+        self._panel.set_bill(self._bill)
         self._library_place = LibraryPlace()
         self._settings_place = SettingsPlace()
         place = ChatPlace(
@@ -207,6 +235,7 @@ class Application(QObject):
         chat.open_file_requested.connect(window.choose_model_file)
         chat.library_requested.connect(self._on_chat_library_requested)
         chat.load_anyway_requested.connect(self._on_chat_load_anyway_requested)
+        chat.load_with_layers_requested.connect(self._on_chat_load_with_layers_requested)
         chat.conversation_deleted.connect(self._on_chat_conversation_deleted)
         chat.storage_failed.connect(self._on_chat_storage_failed)
         models.open_file_requested.connect(window.choose_model_file)
@@ -223,15 +252,14 @@ class Application(QObject):
         self.models.loaded.connect(self.library.update_memory)
         self.models.unloaded.connect(self.library.update_memory)
         self._status.status_changed.connect(self._status_line.set_status)
-        self._panel.changed.connect(self.change_settings)
-        self._settings_place.changed.connect(self.change_settings)
+        self.settings.changed.connect(self._show_settings)
+        self.settings.failed.connect(self._on_chat_storage_failed)
+        self.models.loading_began.connect(self._on_models_loading_began)
+        self._panel.changed.connect(self._on_panel_changed)
+        self._settings_place.changed.connect(self.settings.change)
         self._settings_place.open_folder_requested.connect(self._on_settings_place_open_folder_requested)
         self._settings_place.needed.connect(self._on_settings_place_needed)
         self._view.link_activated.connect(self._on_view_link_activated)
-
-    def settings(self) -> Settings:
-        """The settings as they are now."""
-        return self._settings
 
     def status_text(self) -> str:
         """What the status line says."""
@@ -256,6 +284,9 @@ class Application(QObject):
         ended = self.library.close()
         self.chat.close()
         self.models.close()
+        if self._devices_presenter is not None:
+            self._devices_presenter.close()
+        self.estimator.close()
         self.engine.close()
         return ended
 
@@ -274,16 +305,17 @@ class Application(QObject):
         if path:
             self.open_file(path)
 
+    @Slot()
     def _show_settings(self) -> None:
-        self._panel.set_settings(self._settings)
-        self._settings_place.set_settings(self._settings)
-        self._settings_place.set_data_folder(str(self._paths.root))
-        self._system_prompt.set_default(self._settings.default_system_prompt)
+        shared = self.settings.shared()
+        self._panel.set_settings(self.settings.of(self._panel_path))
+        self._settings_place.set_settings(shared)
+        self._system_prompt.set_default(shared.default_system_prompt)
         if self._network_presenter is not None:
             self._network_presenter.show_settings()
         qt = QApplication.instance()
         assert isinstance(qt, QApplication)
-        theme.apply_appearance(qt, self._settings.appearance)
+        theme.apply_appearance(qt, shared.appearance)
 
     def _restore_layout(self) -> None:
         with contextlib.suppress(OSError):
@@ -294,18 +326,14 @@ class Application(QObject):
         return self._paths.root / "window.layout"
 
     @Slot(object)
-    def change_settings(self, changed: Settings) -> None:
-        """From now on these settings, also after the next start."""
-        folder = self.library.download_folder()
-        self._settings = changed
-        self._show_settings()
-        if self.library.download_folder() != folder:
-            self.library.move_downloads_from(folder)
-        self.library.update_memory()
-        try:
-            self._settings_store.save(changed)
-        except OSError as error:
-            self._on_chat_storage_failed(errors.StorageError(str(error.strerror)))
+    def _on_panel_changed(self, changed: Settings) -> None:
+        self.settings.change_of(self._panel_path, changed)
+
+    @Slot(str)
+    def _on_models_loading_began(self, _name: str) -> None:
+        self._panel.flush()  # what was changed a moment ago is meant for the model before
+        self._panel_path = self.models.path
+        self._panel.set_settings(self.settings.of(self._panel_path))
 
     @Slot()
     def _on_window_new_conversation_requested(self) -> None:
@@ -344,7 +372,7 @@ class Application(QObject):
     @Slot()
     def _on_library_go_online_requested(self) -> None:
         self.library.network.set_offline(False)
-        self.change_settings(dataclasses.replace(self._settings, offline=False))
+        self.settings.change(dataclasses.replace(self.settings.shared(), offline=False))
 
     @Slot(object)
     def _on_library_failed(self, error: errors.AppError) -> None:
@@ -353,6 +381,12 @@ class Application(QObject):
     @Slot()
     def _on_chat_load_anyway_requested(self) -> None:
         self.models.open(self.models.path, force=True)
+
+    @Slot(int)
+    def _on_chat_load_with_layers_requested(self, layers: int) -> None:
+        path = self.models.path
+        self.settings.change_of(path, dataclasses.replace(self.settings.of(path), gpu_layers=layers))
+        self.models.open(path)
 
     @Slot(object)
     def _on_chat_storage_failed(self, error: errors.StorageError) -> None:
@@ -366,15 +400,27 @@ class Application(QObject):
     @Slot()
     def _on_settings_place_needed(self) -> None:
         # Imported here: a start of the app does not wait for them.
+        from app.ui.devices_presenter import DevicesPresenter  # noqa: PLC0415
+        from app.ui.devices_view import DevicesView  # noqa: PLC0415
         from app.ui.ledger_view import LedgerView  # noqa: PLC0415
         from app.ui.network_presenter import NetworkPresenter  # noqa: PLC0415
         from app.ui.network_settings import NetworkSettings  # noqa: PLC0415
 
         self._network_settings, ledger = NetworkSettings(), LedgerView()
         self._network_presenter = NetworkPresenter(
-            self.library.network, self.settings, self.library.download_folder, self._network_settings, ledger, self
+            self.library.network,
+            self.settings.shared,
+            self.library.download_folder,
+            self._network_settings,
+            ledger,
+            self,
         )
-        self._network_presenter.changed.connect(self.change_settings)
+        self._network_presenter.changed.connect(self.settings.change)
+        devices = DevicesView()
+        self._devices_presenter = DevicesPresenter(
+            self.engine, self._bill_history, self.settings, devices, self._engine_command, self
+        )
+        self._settings_place.add_section(self.tr("Devices"), devices)
         self._settings_place.add_section(self.tr("Network"), self._network_settings)
         self._settings_place.add_section(self.tr("Requests that left this computer"), ledger)
 

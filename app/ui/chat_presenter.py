@@ -25,6 +25,7 @@ TRY_AGAIN = "try_again"
 OPEN_FILE = "open_file"
 OPEN_LIBRARY = "open_library"
 LOAD_ANYWAY = "load_anyway"
+LOAD_WITH_LAYERS = "load_with_layers_"  # goes on with their number
 
 
 class ChatPresenter(QObject):
@@ -33,6 +34,7 @@ class ChatPresenter(QObject):
     open_file_requested = Signal()
     library_requested = Signal()
     load_anyway_requested = Signal()
+    load_with_layers_requested = Signal(int)  # on the GPU
     conversation_deleted = Signal(str, str)  # id, title: to offer the undo
     storage_failed = Signal(object)  # StorageError
 
@@ -193,6 +195,8 @@ class ChatPresenter(QObject):
             self.library_requested.emit()
         elif action == LOAD_ANYWAY:
             self.load_anyway_requested.emit()
+        elif action.startswith(LOAD_WITH_LAYERS):
+            self.load_with_layers_requested.emit(int(action.removeprefix(LOAD_WITH_LAYERS)))
 
     @Slot(object, object)
     def _on_session_opened(self, conversation: Conversation, messages: Sequence[Message]) -> None:
@@ -265,12 +269,19 @@ class ChatPresenter(QObject):
         self._show_conversations()
 
 
-def failure_of(error: errors.AppError, *, try_again: bool = False) -> Failure:
-    """The row that tells of `error`, with what can be done about it at once."""
+def failure_of(error: errors.AppError, *, try_again: bool = False, layers: int = 0) -> Failure:
+    """The row that tells of `error`, with what can be done about it at once.
+
+    `layers` were to be on the GPU: a model that fails there may work with fewer, or without.
+    """
     tr = words.tr
     actions = [(TRY_AGAIN, tr("Try again"))] if try_again else []
     if isinstance(error, errors.NotEnoughMemory):
         actions.append((LOAD_ANYWAY, tr("Load anyway")))
+    if layers and isinstance(error, errors.NotEnoughMemory | errors.ModelLoadFailed | errors.EngineError):
+        if fewer := layers // 2:
+            actions.append((f"{LOAD_WITH_LAYERS}{fewer}", tr("Load with {0} layers on the GPU").format(fewer)))
+        actions.append((f"{LOAD_WITH_LAYERS}0", tr("Load on the CPU")))
     if isinstance(error, errors.ModelError) and not try_again:
         actions.append((OPEN_FILE, tr("Open model file")))
     return Failure(*failure_words(error), actions=tuple(actions))

@@ -64,6 +64,8 @@ class DownloadSession(QObject):
         """Takes up what an earlier run of the app left."""
         self._offline = offline
         for plan, paused in self._journal.all():
+            if plan.id in self._downloads:
+                continue  # somebody was quicker
             phase = Phase.PAUSED if paused else Phase.QUEUED
             self._downloads[plan.id] = _Download(plan, paused, Progress(phase, total=plan.size))
         if self._downloads:

@@ -14,17 +14,22 @@ from app.core import hardware, quants
 from app.core.catalogue import shelf
 from app.core.downloads import Plan, Progress
 from app.core.errors import AppError
-from app.core.gguf import GgufHeader
 from app.core.hub import Hub, repo_in
 from app.core.hub_model import HubModel, SearchPage, SearchRow, Sort
-from app.core.quants import QuantRow
+from app.core.memory import RAM, DeviceMemory, MemoryBill
+from app.core.planner import Fit
+from app.core.quants import QuantBill, QuantRow
+from app.core.settings import Settings
 from app.engine.jobs import Job
+from app.engine.protocol import MemoryEstimated
+from app.ui.bill_bar import needed
 from app.ui.download_session import DownloadSession
 from app.ui.library_place import LibraryPlace
 from app.ui.model_page import ModelPage
 from app.ui.model_search import ModelSearch
 from app.ui.models_on_disk import ModelsOnDisk
 from app.ui.network_session import NetworkSession
+from app.ui.quant_bills import QuantBills
 
 Question = Callable[[Hub], Coroutine[Any, Any, object]]
 ShowResults = Callable[[Sequence[SearchRow], bool], None]
@@ -43,24 +48,27 @@ class LibraryPresenter(QObject):
         network: NetworkSession,
         downloads: DownloadSession,
         on_disk: ModelsOnDisk,
-        chosen_context: Callable[[], int | None],
-        outgoing_memory: Callable[[], int],
+        bills: QuantBills,
+        settings_for: Callable[[str], Settings],
+        given_back: Callable[[], tuple[tuple[str, int], ...]],
         download_folder: Callable[[], Path],
-        headers_folder: Path,
         place: LibraryPlace,
         search: ModelSearch,
         page: ModelPage,
         parent: QObject | None = None,
     ) -> None:
-        """`outgoing_memory` gives the bytes that the loaded model will give back."""
+        """`settings_for` gives those for the name of a file, for no name those of a model without its own.
+
+        `given_back` gives the bytes that the loaded model will give back, by the name of the memory.
+        """
         super().__init__(parent)
         self._network = network
         self._downloads = downloads
         self._on_disk = on_disk
-        self._chosen_context = chosen_context
-        self._outgoing_memory = outgoing_memory
+        self._bills = bills
+        self._settings_for = settings_for
+        self._given_back = given_back
         self._download_folder = download_folder
-        self._headers_folder = headers_folder
         self._place = place
         self._search = search
         self._page = page
@@ -71,7 +79,9 @@ class LibraryPresenter(QObject):
         self._repo = ""  # the model whose page is shown
         self._model: HubModel | None = None
         self._rows: Sequence[QuantRow] = ()
-        self._header: GgufHeader | None = None  # of one of its quants, once it is here
+        self._known: dict[str, QuantBill] = {}  # by the quant's name
+        self._in_sight: Sequence[str] = ()  # names of quants
+        self._gpus: Sequence[DeviceMemory] = ()  # as of the last bill
         self._connect()
         search.set_shelf(shelf())
 
@@ -92,6 +102,9 @@ class LibraryPresenter(QObject):
         page.token_requested.connect(self.token_requested)
         page.link_activated.connect(self.link_activated)
         page.go_online_requested.connect(self.go_online_requested)
+        page.sight_changed.connect(self._on_page_sight_changed)
+        self._bills.bill_known.connect(self._on_bills_bill_known)
+        self._bills.bill_failed.connect(self._on_bills_bill_failed)
         self._downloads.list_changed.connect(self._show_states)
         self._downloads.progressed.connect(self._on_downloads_progressed)
         self._on_disk.changed.connect(self._show_states)
@@ -145,7 +158,8 @@ class LibraryPresenter(QObject):
         """Shows the page of `owner/name`."""
         if self._opening is not None:
             self._opening.cancel()
-        self._repo, self._model, self._rows, self._header = repo, None, (), None
+        self._repo, self._model, self._rows, self._known = repo, None, (), {}
+        self._bills.open(None)
         self._place.show_model()
         self._page.show_loading(repo)
         job = self._opening = self._network.ask(lambda hub: hub.model(repo))
@@ -156,45 +170,75 @@ class LibraryPresenter(QObject):
         if job is not self._opening:
             return
         self._repo, self._model = model.id, model  # a model that was renamed answers under its new name
+        self._bills.open(model)
         self._make_rows()
         self._page.show_model(model, self._rows)
+        self._ask_for_bills()
         self._show_states()
         card = self._network.ask(lambda hub: hub.card(model))
         card.finished.connect(partial(self._on_card, model))
-        if self._rows:
-            self._network.ask(partial(self._header_of, model)).finished.connect(partial(self._on_header, model))
-
-    async def _header_of(self, model: HubModel, hub: Hub) -> object:
-        from app.core.remote_header import header_of  # noqa: PLC0415 (it imports asyncio)
-
-        files = self._rows[0].quant.files
-        return await header_of(hub, model.id, model.commit, files, self._headers_folder)
 
     def _on_card(self, model: HubModel, text: str) -> None:
         if model is self._model:
             self._page.show_card(text, f"{self._network.hub.page_url(model.id)}/blob/main/")
 
-    def _on_header(self, model: HubModel, header: GgufHeader | None) -> None:
-        """Memory need not be guessed any more."""
-        if model is self._model:
-            self._header = header
-            self.update_memory()
-
     def _on_page_failed(self, job: Job, error: AppError) -> None:
         if job is self._opening:
             self._page.show_failure(error)
 
+    # What the quants take
+
     @Slot()
     def update_memory(self) -> None:
         """Something changed in what is free or in the settings."""
+        # What is in sight will be answered at once. Until then it stays, lest it flicker.
+        self._known = {name: bill for name, bill in self._known.items() if name in self._in_sight}
+        self._bills.ask_again()
+        self._show_rows()
+
+    @Slot(object)
+    def _on_page_sight_changed(self, names: Sequence[str]) -> None:
+        self._in_sight = names
+        self._ask_for_bills()
+
+    def _ask_for_bills(self) -> None:
+        in_sight = [row for row in self._rows if row.quant.name in self._in_sight]
+        places = {name: place for place, name in enumerate(self._in_sight)}
+        in_sight.sort(key=lambda row: (not row.recommended, places[row.quant.name]))
+        self._bills.want([row.quant for row in in_sight])
+
+    @Slot(str, object)
+    def _on_bills_bill_known(self, name: str, estimate: MemoryEstimated) -> None:
+        self._known[name] = _bill_in(estimate)
+        self._gpus = [memory for memory in estimate.memory if memory.device != RAM]
+        self._show_rows()
+
+    @Slot(str)
+    def _on_bills_bill_failed(self, name: str) -> None:
+        self._known.pop(name, None)
+        self._show_rows()
+
+    def _show_rows(self) -> None:
         if self._model is not None:
             self._make_rows()
             self._page.show_rows(self._rows)
 
     def _make_rows(self) -> None:
+        """While answers come in, nothing else is recommended than before, lest it jump."""
         assert self._model is not None
-        available = hardware.memory_available() + self._outgoing_memory()
-        self._rows = quants.rows(self._model, self._chosen_context(), available, self._header)
+        recommended = next((row.quant.name for row in self._rows if row.recommended), "")
+        self._rows = quants.rows(
+            self._model,
+            self._settings_for("").context_length,
+            [self._ram(), *self._gpus],
+            self._known,
+            keep=None if self._bills.is_settled else recommended,
+        )
+
+    def _ram(self) -> DeviceMemory:
+        given_back = dict(self._given_back()).get(RAM, 0)
+        free = hardware.memory_available() + given_back
+        return DeviceMemory(RAM, "", hardware.memory_total(), free, given_back)
 
     @Slot()
     def _show_states(self) -> None:
@@ -253,6 +297,22 @@ class LibraryPresenter(QObject):
             self._search.leave_offline()
             if self._model is None and self._repo:
                 self.open_model(self._repo)
+            else:
+                self._bills.open(self._model)
+                self._ask_for_bills()
+
+
+def _bill_in(estimate: MemoryEstimated) -> QuantBill:
+    bill = MemoryBill(estimate.devices)
+    return QuantBill(
+        memory=sum(needed(part) for part in bill.devices),
+        kv_cache=bill.kv_cache,
+        buffers=bill.buffers,
+        context_length=estimate.context_length,
+        fit=Fit(estimate.fit),
+        missing=estimate.missing,
+        suggestion=estimate.suggestion,
+    )
 
 
 def _first_file(row: QuantRow) -> str:

@@ -19,14 +19,15 @@ from app.core.library import PlaceKind
 from app.core.model_places import ModelPlaces
 from app.core.paths import DataPaths
 from app.core.recent_models import RecentModels
-from app.core.settings import Settings
 from app.core.trash import Trashed
+from app.engine.estimator import Estimator
 from app.engine.jobs import JobRunner, Report
 from app.ui.download_session import DownloadSession
 from app.ui.library_place import LibraryPlace
 from app.ui.model_session import ModelSession
 from app.ui.models_on_disk import ModelsOnDisk
 from app.ui.network_session import NetworkSession
+from app.ui.settings_session import SettingsSession
 
 _ASSUMED_CONTEXT = 4096  # tokens, to estimate memory for someone who has not chosen
 
@@ -49,27 +50,34 @@ class ModelLibrary(QObject):
         database: Connection,
         recent: RecentModels,
         models: ModelSession,
-        settings: Callable[[], Settings],
+        settings: SettingsSession,
+        estimator: Estimator,
+        bill_correction: Callable[[], float],
         place: LibraryPlace,
         show_toast: ShowToast,
         *,
         offline: bool,
         parent: QObject | None = None,
     ) -> None:
+        """`bill_correction` is what the `estimator` is told of it."""
         super().__init__(parent)
         self._paths = paths
         self._models = models
         self._settings = settings
+        self._estimator = estimator
+        self._bill_correction = bill_correction
         self._place = place
         self._show_toast = show_toast
         self._jobs = JobRunner(self)
         self._places = ModelPlaces(database)
         self.network = NetworkSession(
-            paths.database, self._jobs, offline=offline, token_kept=settings().token_kept, parent=self
+            paths.database, self._jobs, offline=offline, token_kept=settings.shared().token_kept, parent=self
         )
         self.downloads = DownloadSession(DownloadJournal(database), self._jobs, self._fetch, self._discard, self)
         self.on_disk = ModelsOnDisk(self._places, recent, self._jobs, self._own_folders, self._memory_context, self)
+        self._downloads_went_to = self.download_folder()
         place.needed.connect(self._on_place_needed)
+        settings.changed.connect(self._on_settings_changed)
         models.models_changed.connect(self.on_disk.look)
         self.downloads.finished.connect(self._on_downloads_finished)
         self.on_disk.trashed.connect(self._on_on_disk_trashed)
@@ -93,13 +101,16 @@ class ModelLibrary(QObject):
 
     def download_folder(self) -> Path:
         """Where downloads go."""
-        chosen = self._settings().models_folder
+        chosen = self._settings.shared().models_folder
         return Path(chosen) if chosen else self._paths.models
 
-    def move_downloads_from(self, folder: Path) -> None:
-        """Downloads went to `folder` until now; what lies there stays ours."""
-        self._places.add(folder, PlaceKind.OURS)
-        self.on_disk.look()
+    @Slot()
+    def _on_settings_changed(self) -> None:
+        folder, self._downloads_went_to = self._downloads_went_to, self.download_folder()
+        if folder != self._downloads_went_to:
+            self._places.add(folder, PlaceKind.OURS)  # what lies there stays ours
+            self.on_disk.look()
+        self.update_memory()
 
     @Slot()
     def update_memory(self) -> None:
@@ -112,7 +123,7 @@ class ModelLibrary(QObject):
         return list(dict.fromkeys([self.download_folder(), self._paths.models, *earlier]))
 
     def _memory_context(self) -> int:
-        return self._settings().context_length or _ASSUMED_CONTEXT
+        return self._settings.shared().context_length or _ASSUMED_CONTEXT
 
     def _on_place_needed(self) -> None:
         self._fill()
@@ -128,16 +139,26 @@ class ModelLibrary(QObject):
         from app.ui.model_search import ModelSearch  # noqa: PLC0415
         from app.ui.my_models import MyModels  # noqa: PLC0415
         from app.ui.my_models_presenter import MyModelsPresenter  # noqa: PLC0415
+        from app.ui.quant_bills import QuantBills  # noqa: PLC0415
 
+        bills = QuantBills(
+            self.network,
+            self._estimator,
+            self._settings.of,
+            self._models.given_back,
+            self._bill_correction,
+            self._paths.headers,
+            self,
+        )
         search, page, mine, downloads = ModelSearch(), ModelPage(), MyModels(), DownloadsView()
         self._finder = LibraryPresenter(
             self.network,
             self.downloads,
             self.on_disk,
-            lambda: self._settings().context_length,
-            lambda: self._models.loaded_bytes,
+            bills,
+            self._settings.of,
+            self._models.given_back,
             self.download_folder,
-            self._paths.headers,
             self._place,
             search,
             page,

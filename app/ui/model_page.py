@@ -39,6 +39,7 @@ class ModelPage(QScrollArea):
     go_online_requested = Signal()
     retry_requested = Signal()
     link_activated = Signal(str)  # an http or https address
+    sight_changed = Signal(object)  # the names of the quants that can be seen, from the top
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -59,6 +60,7 @@ class ModelPage(QScrollArea):
         self._quants.download_requested.connect(self.download_requested)
         self._quants.use_requested.connect(self.use_requested)
         self._quants.row_reached.connect(self._on_quants_row_reached)
+        self._quants.sight_changed.connect(self.sight_changed)
         self._card_heading = _label("card_heading", scale=1.3)
         self._card_heading.setText(self.tr("Model card"))
         self._card = ModelCard()

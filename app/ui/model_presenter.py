@@ -124,4 +124,4 @@ class ModelPresenter(QObject):
     @Slot(str, object)
     def _on_session_failed(self, path: str, error: errors.AppError) -> None:
         self._picker.show_failed(Path(path).name)
-        self._view.show_notice(failure_of(error))
+        self._view.show_notice(failure_of(error, layers=self._session.layers_tried))

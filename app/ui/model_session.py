@@ -42,12 +42,20 @@ class ModelSession(QObject):
     models_changed = Signal()
 
     def __init__(
-        self, engine: Engine, recent: RecentModels, settings: Callable[[], Settings], parent: QObject | None = None
+        self,
+        engine: Engine,
+        recent: RecentModels,
+        settings_of: Callable[[str], Settings],
+        parent: QObject | None = None,
+        *,
+        bill_correction: Callable[[], float] = float,
     ) -> None:
+        """`settings_of` gives those for the model at a path, `bill_correction` what `Engine.load` is told of it."""
         super().__init__(parent)
         self._engine = engine
         self._recent = recent
-        self._settings = settings
+        self._settings_of = settings_of
+        self._bill_correction = bill_correction
         self._loading: _Wish | None = None
         self._next: _Wish | None = None
         self._path = ""  # what was loaded, or asked for, last
@@ -71,10 +79,15 @@ class ModelSession(QObject):
         """The model that is loaded; empty if none is."""
         return self._engine.model.path if self._engine.model else ""
 
+    def given_back(self) -> tuple[tuple[str, int], ...]:
+        """Bytes that unloading the present model will free, by the name of the memory."""
+        model = self._engine.model
+        return tuple((part.device, part.required) for part in model.bill) if model else ()
+
     @property
-    def loaded_bytes(self) -> int:
-        """About what unloading the present model will free."""
-        return self._engine.model.file_size if self._engine.model else 0
+    def layers_tried(self) -> int:
+        """How many layers the last load was to put on GPUs."""
+        return self._engine.layers_tried
 
     @property
     def is_loading(self) -> bool:
@@ -135,9 +148,10 @@ class ModelSession(QObject):
 
     def _load(self, wish: _Wish) -> None:
         self._loading = wish
-        self._in_force = self._settings()
+        self._in_force = self._settings_of(wish.path)
         self._recent.loading_began(wish.path)
-        self._engine.load(wish.path, _GUIDE_SETTINGS if is_guide(wish.path) else self._in_force, wish.force)
+        settings = _GUIDE_SETTINGS if is_guide(wish.path) else self._in_force
+        self._engine.load(wish.path, settings, wish.force, self._bill_correction())
         self.loading_began.emit(_name(wish.path))
 
     def _end_loading(self) -> str:

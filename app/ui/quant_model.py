@@ -17,7 +17,8 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QColor, QGuiApplication
 
 from app.core.downloads import Phase, Progress
-from app.core.quants import Fit, QuantRow
+from app.core.planner import Fit
+from app.core.quants import QuantRow
 from app.core.units import format_bytes
 from app.ui.plain_text import tool_tip
 from app.ui.theme import colours
@@ -28,7 +29,7 @@ SORT_ROLE = int(Qt.ItemDataRole.UserRole) + 1
 BADGES_ROLE = SORT_ROLE + 1  # list of words to be drawn as badges
 
 _ROOT = QModelIndex()
-_FIT_ORDER = (Fit.FITS, Fit.TIGHT, Fit.UNKNOWN, Fit.TOO_LARGE)
+_FIT_ORDER = (Fit.ON_GPU, Fit.PARTLY_ON_GPU, Fit.IN_RAM, None, Fit.TOO_LARGE)
 
 
 class Column(enum.IntEnum):
@@ -110,7 +111,7 @@ class QuantModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return _text(row, column)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return tool_tip(row.recommended if column is Column.FITS and row.recommended else _text(row, column))
+            return tool_tip(_explanation(row, column) or _text(row, column))
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(column)
         if role == Qt.ItemDataRole.AccessibleTextRole:
@@ -130,6 +131,8 @@ class QuantModel(QAbstractTableModel):
         ]
 
     def _spoken(self, row: QuantRow, column: Column) -> str:
+        if column is Column.FITS and row.missing:
+            return _explanation(row, column)
         badges = [*self._badges(row), row.recommended] if column is Column.NAME else []
         return ", ".join(part for part in (_text(row, column), *badges) if part)
 
@@ -181,16 +184,39 @@ def size_in_words(row: QuantRow) -> str:
 
 
 def memory_in_words(row: QuantRow) -> str:
-    return tr("about {0}").format(format_bytes(row.memory)) if row.memory >= 0 else tr("unknown")
+    return _bytes_in_words(row.memory, row) if row.memory >= 0 else tr("unknown")
 
 
-def fit_in_words(fit: Fit) -> str:
+def fit_in_words(fit: Fit | None) -> str:
     return {
-        Fit.FITS: tr("fits"),
-        Fit.TIGHT: tr("tight"),
+        Fit.ON_GPU: tr("fits on the GPU"),
+        Fit.PARTLY_ON_GPU: tr("fits, partly on the GPU"),
+        Fit.IN_RAM: tr("fits in RAM"),
         Fit.TOO_LARGE: tr("does not fit"),
-        Fit.UNKNOWN: tr("unknown"),
+        None: tr("unknown"),
     }[fit]
+
+
+def shortfall_in_words(row: QuantRow) -> str:
+    """By how much it does not fit, and what would; empty if it fits."""
+    if not row.missing:
+        return ""
+    shortfall = tr("{0} too much.").format(_bytes_in_words(row.missing, row))
+    if not row.suggestion:
+        return shortfall
+    return tr("{0} What would fit: {1}.").format(shortfall, row.suggestion)
+
+
+def _bytes_in_words(size: int, row: QuantRow) -> str:
+    return format_bytes(size) if row.exact else tr("about {0}").format(format_bytes(size))
+
+
+def _explanation(row: QuantRow, column: Column) -> str:
+    """What is to be said beyond the text of a cell."""
+    if column is not Column.FITS:
+        return ""
+    shortfall = shortfall_in_words(row)
+    return f"{fit_in_words(row.fit)}: {shortfall}" if shortfall else row.recommended
 
 
 def _text(row: QuantRow, column: Column) -> str:
@@ -229,7 +255,7 @@ def _sort_key(row: QuantRow, column: Column) -> str | float:
 def _colour(row: QuantRow, column: Column) -> QColor | None:
     """What fits stands out, what does not recedes; the words say it as well."""
     look = colours(QGuiApplication.palette())
-    if column is Column.FITS and row.fit is Fit.FITS:
+    if column is Column.FITS and row.fit not in (None, Fit.TOO_LARGE) and not row.is_tight:
         return QColor(look.accent)
     is_secondary = column is Column.USE_CASE or row.fit is Fit.TOO_LARGE
     return QColor(look.secondary) if is_secondary else None

@@ -9,7 +9,9 @@ from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.core.downloads import Phase, Progress
-from app.core.quants import Fit, QuantRow
+from app.core.planner import Fit
+from app.core.quants import QuantRow
+from app.core.units import format_count
 from app.ui.accessibility import follow_selection
 from app.ui.quant_model import (
     Column,
@@ -17,6 +19,7 @@ from app.ui.quant_model import (
     QuantModel,
     fit_in_words,
     memory_in_words,
+    shortfall_in_words,
     size_in_words,
     state_in_words,
 )
@@ -32,6 +35,7 @@ class QuantTable(QWidget):
     download_requested = Signal(str)  # the quant's name
     use_requested = Signal(str)
     row_reached = Signal(QRect)  # by a key, where in the widget it is: it has to be brought into sight
+    sight_changed = Signal(object)  # the names of the quants that can be seen, from the top
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -45,6 +49,7 @@ class QuantTable(QWidget):
         follow_selection(self._view)
         self._view.row_entered.connect(self._on_view_row_entered)
         self._view.row_reached.connect(self._on_view_row_reached)
+        self._view.sight_changed.connect(self.sight_changed)
         self._only_fitting = QCheckBox(self.tr("Only what fits"))
         self._only_fitting.setObjectName("only_what_fits")
         self._only_fitting.setAccessibleName("Only what fits")
@@ -161,14 +166,17 @@ class QuantTable(QWidget):
     def _fit_in_words(self, row: QuantRow) -> str:
         if row.recommended:
             return self.tr("Recommended. {0}").format(row.recommended)
-        if row.fit is Fit.UNKNOWN:
+        if row.fit is None:
             return self.tr("Whether it fits is not known.")
-        needs = self.tr("Takes {0} of memory: {1}.").format(memory_in_words(row), fit_in_words(row.fit))
-        if row.fit is Fit.TIGHT:
-            return self.tr("{0} Little is left for other programs.").format(needs)
+        takes = memory_in_words(row)
+        if row.exact:
+            takes = self.tr("{0} of memory with a context of {1}").format(takes, format_count(row.context_length))
+        else:
+            takes = self.tr("{0} of memory").format(takes)
+        needs = self.tr("Takes {0}: {1}").format(takes, fit_in_words(row.fit))
         if row.fit is Fit.TOO_LARGE:
-            return self.tr("{0} It may still run, slowly, or not at all.").format(needs)
-        return needs
+            return self.tr("{0}, {1} It may still run, slowly, or not at all.").format(needs, shortfall_in_words(row))
+        return self.tr("{0}. Little is left for other programs.").format(needs) if row.is_tight else f"{needs}."
 
     def _download_in_words(self, progress: Progress) -> str:
         if progress.phase is Phase.PAUSED:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QAbstractItemModel, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter, QPalette, QResizeEvent
+from PySide6.QtCore import QAbstractItemModel, QRect, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QHideEvent, QKeyEvent, QPainter, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -18,6 +18,7 @@ from app.ui.quant_model import BADGES_ROLE, Column, Index
 
 _ROWS_IN_SIGHT = 12
 _NARROW = (Column.QUANT, Column.BITS, Column.SIZE, Column.MEMORY, Column.FITS)
+_LOOK_DELAY = 100  # milliseconds; who scrolls fast sees nothing in between
 _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
@@ -26,6 +27,7 @@ class QuantView(QTableView):
 
     row_entered = Signal()  # by Enter or a double click, on every platform alike
     row_reached = Signal(QRect)  # by a key, where in the widget it is: it has to be brought into sight
+    sight_changed = Signal(object)  # the names in the rows that can be seen, from the top
 
     def __init__(self, model: QAbstractItemModel) -> None:
         super().__init__()
@@ -48,6 +50,9 @@ class QuantView(QTableView):
         self.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)  # as the rows come
         self.setSortingEnabled(True)
         self.doubleClicked.connect(self.row_entered)
+        self._names_in_sight: tuple[str, ...] = ()
+        self._looking = QTimer(self, singleShot=True, interval=_LOOK_DELAY)
+        self._looking.timeout.connect(self._look)
 
     def fit(self) -> None:
         """Adapts to other rows."""
@@ -75,6 +80,27 @@ class QuantView(QTableView):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
         self._fit_columns()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        # Whatever comes into sight is painted, be it that this table is scrolled, or a page around it.
+        super().paintEvent(event)
+        if not self._looking.isActive():
+            self._looking.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802
+        super().hideEvent(event)
+        self._look()
+
+    def _look(self) -> None:
+        area = self.viewport().visibleRegion().boundingRect()
+        names = [self.model().index(row, Column.NAME) for row in range(self.model().rowCount())]
+        in_sight = tuple(str(name.data()) for name in names if area.intersects(self._row_area(name.row())))
+        if in_sight != self._names_in_sight:
+            self._names_in_sight = in_sight
+            self.sight_changed.emit(in_sight)
+
+    def _row_area(self, row: int) -> QRect:
+        return QRect(0, self.rowViewportPosition(row), self.viewport().width(), self.rowHeight(row))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         if event.key() in _ENTER:

@@ -40,6 +40,12 @@ class Colours:
     selection: str
     danger: str
     danger_surface: str  # behind a failure
+    # Parts of the memory bill, in their order. Contrasts of at least 3: to both grounds, and to the neighbours.
+    bill_others: str
+    bill_weights: str
+    bill_cache: str
+    bill_buffers: str
+    bill_pages: str
 
 
 LIGHT = Colours(
@@ -57,6 +63,11 @@ LIGHT = Colours(
     selection="#c6e0cf",
     danger="#a8261c",
     danger_surface="#fbecea",
+    bill_others="#8b928d",
+    bill_weights="#14492c",
+    bill_cache="#c47b16",
+    bill_buffers="#4a2a6e",
+    bill_pages="#4b93cc",
 )
 DARK = Colours(
     window="#1b1e1c",
@@ -73,6 +84,11 @@ DARK = Colours(
     selection="#31543f",
     danger="#f2998f",
     danger_surface="#332524",
+    bill_others="#6b746e",
+    bill_weights="#aae4bd",
+    bill_cache="#95662a",
+    bill_buffers="#dcc8f8",
+    bill_pages="#3c74a9",
 )
 
 

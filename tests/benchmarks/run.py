@@ -1,16 +1,17 @@
-"""Runs every benchmark: `make bench`, or `python -m tests.benchmarks.run [start|first-answer|engine|downloads]`."""
+"""Runs every benchmark, or those named: `make bench ARGS="start first-answer engine downloads memory"`."""
 
 from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import bench_downloads, bench_engine, bench_first_answer, bench_start
+from tests.benchmarks import bench_downloads, bench_engine, bench_first_answer, bench_memory, bench_start
 
 BENCHMARKS = {
     "start": bench_start.main,
     "first-answer": bench_first_answer.main,
     "engine": bench_engine.main,
     "downloads": bench_downloads.main,
+    "memory": bench_memory.main,
 }
 
 

@@ -38,6 +38,9 @@ class FakeModel:
         return self.vocabulary * self.width
 
     def bill(self, options: LoadOptions, free: Free) -> MemoryBill:
+        if options.devices is not None:
+            gpus = tuple(gpu for gpu in free.gpus if gpu[0] in options.devices)
+            free = dataclasses.replace(free, gpus=gpus)
         count = min(options.gpu_layers, self.layers + 1) if free.gpus else 0
         on_gpus = max(0, count - 1)
         in_ram = self.token_bytes * (1 if count else 2) + (self.layers - on_gpus) * self.layer_bytes

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.core import errors
 from app.core.load_options import LoadOptions
 from app.core.memory import RAM, MemoryBill
-from app.core.planner import Fit4, Free, LoadPlan, plan
+from app.core.planner import Fit, Free, LoadPlan, plan
 from app.core.settings import Settings
 from app.core.units import format_count
 from tests.core.planner_models import GIB, MIB, MODELS, TINYLLAMA, FakeModel
@@ -25,9 +25,11 @@ EIGHT_BILLION = MODELS["8 billion"]
 MIXTURE = MODELS["mixture of experts"]
 
 
-def free(ram: float, *gpus: float) -> Free:
+def free(ram: float, *gpus: float, shared: bool = False) -> Free:
     """Of sizes in GiB."""
-    return Free(int(ram * GIB), tuple((f"CUDA{index}", int(size * GIB)) for index, size in enumerate(gpus)))
+    names = tuple(f"CUDA{index}" for index in range(len(gpus)))
+    sizes = tuple(int(size * GIB) for size in gpus)
+    return Free(int(ram * GIB), tuple(zip(names, sizes, strict=True)), names if shared else ())
 
 
 def planned(
@@ -45,7 +47,8 @@ def planned(
 
 
 def fits(bill: MemoryBill, memory: Free) -> bool:
-    return all(bill.on(name).required <= size for name, size in ((RAM, memory.ram), *memory.gpus))
+    in_ram = sum(bill.on(name).required for name in (RAM, *memory.shared))
+    return in_ram <= memory.ram and all(bill.on(name).required <= size for name, size in memory.gpus)
 
 
 def leaves_margin_on_gpus(bill: MemoryBill, memory: Free) -> bool:
@@ -62,7 +65,7 @@ def useful_context(model: FakeModel) -> int:
 def worth(found: LoadPlan, model: FakeModel) -> tuple[float, ...]:
     """Grows with what a plan is worth."""
     options = found.options
-    if found.fit is Fit4.TOO_LARGE:
+    if found.fit is Fit.TOO_LARGE:
         return (0, -found.missing)
     if options.context_length < useful_context(model):
         return (1, options.context_length)
@@ -72,8 +75,8 @@ def worth(found: LoadPlan, model: FakeModel) -> tuple[float, ...]:
 def check(found: LoadPlan, model: FakeModel, wishes: Settings, memory: Free) -> None:
     options = found.options
     assert found.bill == model.bill(options, memory)
-    assert (found.fit is Fit4.TOO_LARGE) == (found.missing > 0)
-    assert fits(found.bill, memory) or found.fit is Fit4.TOO_LARGE
+    assert (found.fit is Fit.TOO_LARGE) == (found.missing > 0)
+    assert fits(found.bill, memory) or found.fit is Fit.TOO_LARGE
     for name in ("context_length", "gpu_layers", "cache_type_k", "cache_type_v", "threads"):
         wished = getattr(wishes, name)
         assert wished is None or getattr(options, name) == wished
@@ -90,8 +93,10 @@ def check_layers(found: LoadPlan, model: FakeModel, wishes: Settings, memory: Fr
         return
     assert found.options.gpu_layers in range(model.layers + 2)
     if memory.gpus and found.options.gpu_layers <= model.layers:
-        one_more = dataclasses.replace(found.options, gpu_layers=found.options.gpu_layers + 1)
-        assert not leaves_margin_on_gpus(model.bill(one_more, memory), memory)
+        one_more = dataclasses.replace(found.options, gpu_layers=found.options.gpu_layers + 1, devices=None)
+        bill = model.bill(one_more, memory)
+        # What a GPU takes from RAM can be too much for that one, too.
+        assert not leaves_margin_on_gpus(bill, memory) or (memory.shared and not found.options.gpu_layers)
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
@@ -117,7 +122,7 @@ def test_a_plan_does_not_get_worse_with_more_memory(model):
 def test_a_model_is_called_too_large_only_if_no_plan_fits(model):
     for ram, gpu in itertools.product(RAM_SIZES, GPU_SIZES):
         found = planned(model, Settings(), free(ram, gpu))
-        if found.fit is Fit4.TOO_LARGE:
+        if found.fit is Fit.TOO_LARGE:
             smallest = dataclasses.replace(found.options, cache_type_k="q8_0", cache_type_v="q8_0", mapped=False)
             for layers in range(model.layers + 2):
                 options = dataclasses.replace(smallest, context_length=512, gpu_layers=layers)
@@ -136,7 +141,12 @@ models = st.builds(
     helped_by_gpu=st.booleans(),
 )
 sizes = st.floats(0, 80)
-memories = st.builds(lambda ram, gpus: free(ram, *gpus), st.floats(1, 64), st.lists(sizes, max_size=3))
+memories = st.builds(
+    lambda ram, gpus, shared: free(ram, *gpus, shared=shared),
+    st.floats(1, 64),
+    st.lists(sizes, max_size=3),
+    st.booleans(),
+)
 cache_types = st.none() | st.sampled_from(("f16", "q8_0", "q4_0"))
 wishes_of_all_kinds = st.builds(
     Settings,
@@ -148,6 +158,7 @@ wishes_of_all_kinds = st.builds(
     flash_attention=st.sampled_from(("auto", "on")),
     load_mode=st.sampled_from((None, "mapped", "read")),
     keep_in_memory=st.booleans(),
+    experts_on_cpu=st.integers(0, 3),
 )
 
 
@@ -156,7 +167,7 @@ wishes_of_all_kinds = st.builds(
 def test_what_is_fixed_is_kept_and_the_rest_fits_if_it_can(model, wishes, memory):
     found = planned(model, wishes, memory)
     check(found, model, wishes, memory)
-    assert not found.suggestion or found.fit is Fit4.TOO_LARGE
+    assert not found.suggestion or found.fit is Fit.TOO_LARGE
 
 
 @given(models, st.floats(1, 64), sizes, st.floats(0, 8), st.floats(0, 8))
@@ -180,12 +191,12 @@ def test_what_is_suggested_would_fit(model, wishes, memory):
     else:
         count = suggestion.split()[0]
         changed = dataclasses.replace(wishes, gpu_layers=0 if count == "no" else int(count))
-    assert planned(model, changed, memory).fit is not Fit4.TOO_LARGE
+    assert planned(model, changed, memory).fit is not Fit.TOO_LARGE
 
 
 @pytest.mark.parametrize(
     ("ram", "gpu", "fit"),
-    [(16, 24, Fit4.ON_GPU), (16, 3, Fit4.PARTLY_ON_GPU), (16, 0, Fit4.IN_RAM), (2, 1, Fit4.TOO_LARGE)],
+    [(16, 24, Fit.ON_GPU), (16, 3, Fit.PARTLY_ON_GPU), (16, 0, Fit.IN_RAM), (2, 1, Fit.TOO_LARGE)],
 )
 def test_the_fit_says_where_the_layers_are(ram, gpu, fit):
     assert planned(EIGHT_BILLION, Settings(), free(ram, gpu)).fit is fit
@@ -195,7 +206,7 @@ def test_the_trained_context_is_taken_where_there_is_room():
     found = planned(TINYLLAMA, Settings(), free(8))
     assert found.options.context_length == 2048
     assert found.options.threads == THREADS
-    assert found.fit is Fit4.IN_RAM
+    assert found.fit is Fit.IN_RAM
 
 
 def test_a_model_that_does_not_say_its_context_gets_a_useful_one():
@@ -213,7 +224,7 @@ def test_a_long_context_leaves_half_of_what_the_weights_leave():
 
 
 def test_a_mapped_file_that_would_have_to_be_read_again_and_again_does_not_fit():
-    assert planned(MODELS["70 billion"], Settings(), free(16)).fit is Fit4.TOO_LARGE
+    assert planned(MODELS["70 billion"], Settings(), free(16)).fit is Fit.TOO_LARGE
 
 
 def test_a_useful_context_is_worth_a_smaller_cache_and_nothing_else_is():
@@ -239,7 +250,7 @@ def test_a_cache_that_the_model_does_not_allow_is_not_chosen():
     found = plan(bill, model.facts, Settings(), THREADS, memory)
     assert found.options.cache_type_k == "f16"
     assert 512 < found.options.context_length < 4096
-    assert found.fit is Fit4.IN_RAM
+    assert found.fit is Fit.IN_RAM
 
 
 def test_a_file_whose_weights_are_repacked_is_read_and_another_one_mapped():
@@ -252,9 +263,9 @@ def test_the_copy_that_is_not_read_again_need_not_fit():
     weights = TINYLLAMA.layers * TINYLLAMA.layer_bytes + 2 * TINYLLAMA.token_bytes
     memory = Free(weights + 200 * MIB)
     found = planned(TINYLLAMA, Settings(load_mode="mapped"), memory)
-    assert found.fit is Fit4.IN_RAM
+    assert found.fit is Fit.IN_RAM
     assert found.bill.required + found.bill.mapped > memory.ram
-    assert planned(TINYLLAMA, Settings(load_mode="mapped", keep_in_memory=True), memory).fit is Fit4.TOO_LARGE
+    assert planned(TINYLLAMA, Settings(load_mode="mapped", keep_in_memory=True), memory).fit is Fit.TOO_LARGE
 
 
 def test_a_file_kept_in_memory_is_read():
@@ -267,14 +278,14 @@ def test_fixed_layers_that_leave_no_margin_get_a_context_nevertheless():
     weights = EIGHT_BILLION.layers * EIGHT_BILLION.layer_bytes + EIGHT_BILLION.token_bytes
     memory = Free(16 * GIB, (("CUDA0", weights + 800 * MIB),))  # a tenth would be all of it
     found = planned(EIGHT_BILLION, Settings(gpu_layers=999), memory)
-    assert found.fit is Fit4.ON_GPU
+    assert found.fit is Fit.ON_GPU
     assert found.options.gpu_layers == 999
     assert 1024 < found.options.context_length < 4096
 
 
 def test_a_context_that_is_too_long_is_answered_with_one_that_fits():
     found = planned(EIGHT_BILLION, Settings(context_length=131_072), free(10))
-    assert found.fit is Fit4.TOO_LARGE
+    assert found.fit is Fit.TOO_LARGE
     assert found.options.context_length == 131_072
     assert found.suggestion.startswith("a context of ")
     assert found.suggestion.endswith(f" instead of {format_count(131_072)}")
@@ -282,7 +293,7 @@ def test_a_context_that_is_too_long_is_answered_with_one_that_fits():
 
 def test_too_many_layers_are_answered_with_as_many_as_fit():
     found = planned(EIGHT_BILLION, Settings(gpu_layers=33), free(16, 3))
-    assert found.fit is Fit4.TOO_LARGE
+    assert found.fit is Fit.TOO_LARGE
     assert found.options.gpu_layers == 33
     fitting = [
         count
@@ -296,7 +307,48 @@ def test_too_many_layers_are_answered_with_as_many_as_fit():
 
 def test_what_no_change_would_mend_has_no_suggestion():
     found = planned(MIXTURE, Settings(), free(4, 2))
-    assert found.fit is Fit4.TOO_LARGE
+    assert found.fit is Fit.TOO_LARGE
     assert found.suggestion == ""
     assert found.options.context_length == 512
     assert found.missing > MIXTURE.layers * MIXTURE.layer_bytes - 6 * GIB
+
+
+def test_a_graphics_card_that_is_full_is_left_alone():
+    model = MODELS["8 billion that a GPU helps"]  # with buffers there even without layers
+    found = planned(model, Settings(), free(16, 0.01))
+    assert found.fit is Fit.IN_RAM
+    assert (found.options.devices, found.options.gpu_layers) == ((), 0)
+    assert found.options.context_length >= 4096
+    assert "too little memory free" in dict(found.reasons)["gpu_layers"]
+    assert planned(model, Settings(gpu_layers=10), free(16, 0.01)).suggestion == "no layers on the GPU"
+
+
+def test_no_layers_means_the_processor_alone():
+    found = planned(MODELS["8 billion that a GPU helps"], Settings(gpu_layers=0), free(16, 24))
+    assert found.options.devices == ()
+    assert [part.device for part in found.bill.devices] == [RAM]
+
+
+def test_what_a_gpu_takes_from_ram_is_counted_there():
+    found = planned(EIGHT_BILLION, Settings(), free(8, 24, shared=True))
+    assert found.fit is Fit.ON_GPU
+    assert sum(part.required for part in found.bill.devices) + found.bill.mapped <= 7 * GIB
+    assert planned(EIGHT_BILLION, Settings(), free(3, 24, shared=True)).fit is Fit.TOO_LARGE
+    assert planned(EIGHT_BILLION, Settings(), free(3, 24)).fit is Fit.ON_GPU
+
+
+def test_only_the_chosen_devices_are_named_and_the_shares_are_numbers():
+    wishes = Settings(devices="CUDA0", tensor_split="3, 1.5")
+    options = planned(EIGHT_BILLION, wishes, free(16, 24)).options
+    assert (options.devices, options.tensor_split) == (("CUDA0",), (3.0, 1.5))
+    assert planned(EIGHT_BILLION, Settings(), free(16, 24)).options.devices is None
+    assert planned(EIGHT_BILLION, wishes, free(16)).options.devices == ()
+
+
+def test_experts_that_stay_in_ram_are_only_those_of_a_model_that_has_some():
+    wishes, memory = Settings(experts_on_cpu=4), free(16, 24)
+    assert planned(EIGHT_BILLION, wishes, memory).fit is Fit.ON_GPU
+    facts = dataclasses.replace(EIGHT_BILLION.facts, has_experts=True)
+    found = plan(lambda options: EIGHT_BILLION.bill(options, memory), facts, wishes, THREADS, memory)
+    assert found.options.experts_on_cpu == 4
+    assert found.fit is Fit.PARTLY_ON_GPU

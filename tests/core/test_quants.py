@@ -6,12 +6,13 @@ import pytest
 
 from app.core.gguf_tables import QUANTS
 from app.core.hub_model import HubFile, HubModel
+from app.core.memory import RAM, DeviceMemory
+from app.core.planner import Fit
 from app.core.quant_types import FOREIGN, QUANT_TYPES, UNSTATED
 from app.core.quants import (
-    Fit,
+    QuantBill,
     QuantRow,
     bits_of,
-    fit,
     is_companion,
     memory_estimate,
     quant_in_name,
@@ -62,6 +63,21 @@ def model(sizes: dict[str, int], parameters: int = 0) -> HubModel:
     """A model on the Hub; `sizes` in MB by what stands in the file's name."""
     files = tuple(HubFile(f"model-{name}.gguf", size * MB) for name, size in sizes.items())
     return HubModel("maker/model", "c0ffee", files, parameters=parameters)
+
+
+def free(ram: float, gpu: float = 0) -> list[DeviceMemory]:
+    """A computer with so many bytes free."""
+    gpus = [DeviceMemory("CUDA0", "A GPU", int(gpu), int(gpu))] if gpu else []
+    return [DeviceMemory(RAM, "Memory", int(ram), int(ram)), *gpus]
+
+
+def bill(memory: float, fit: Fit = Fit.IN_RAM, **details) -> QuantBill:
+    """As the engine says it, in bytes."""
+    return QuantBill(int(memory), kv_cache=4096 * 128 * KIB, buffers=200 * MIB, context_length=4096, fit=fit, **details)
+
+
+def named(found: Sequence[QuantRow], quant: str) -> QuantRow:
+    return next(row for row in found if row.quant.quant == quant)
 
 
 def recommended(found: Sequence[QuantRow]) -> tuple[str, str]:
@@ -251,47 +267,55 @@ def test_of_an_unknown_size_nothing_is_estimated():
 
 
 @pytest.mark.parametrize(
-    ("memory", "available", "expected"),
+    ("size", "memory", "expected", "is_tight"),
     [
-        (4 * GIB, 8 * GIB, Fit.FITS),
-        (7 * GIB, 8 * GIB, Fit.FITS),
-        (7 * GIB + 1, 8 * GIB, Fit.TIGHT),
-        (56 * GIB, 64 * GIB, Fit.FITS),
-        (58 * GIB, 64 * GIB, Fit.TIGHT),
-        (8 * GIB, 8 * GIB, Fit.TIGHT),
-        (8 * GIB + 1, 8 * GIB, Fit.TOO_LARGE),
-        (1, 0, Fit.TOO_LARGE),
-        (-1, 8 * GIB, Fit.UNKNOWN),
-        (4 * GIB, -1, Fit.UNKNOWN),
+        (4, free(8 * GIB), Fit.IN_RAM, False),
+        (6.7, free(8 * GIB), Fit.IN_RAM, True),  # a gibibyte must be left
+        (55, free(64 * GIB), Fit.IN_RAM, False),
+        (57.4, free(64 * GIB), Fit.IN_RAM, True),  # or a tenth
+        (8, free(8 * GIB), Fit.TOO_LARGE, True),
+        (4, free(1 * GIB, 24 * GIB), Fit.ON_GPU, False),
+        (23, free(8 * GIB, 24 * GIB), Fit.PARTLY_ON_GPU, False),
+        (31, free(8 * GIB, 24 * GIB), Fit.PARTLY_ON_GPU, True),
+        (33, free(8 * GIB, 24 * GIB), Fit.TOO_LARGE, True),
     ],
 )
-def test_a_model_fits_if_it_leaves_a_gibibyte_and_a_tenth(memory: int, available: int, expected: Fit):
-    assert fit(memory, available) is expected
+def test_where_a_quant_fits_is_estimated(size: float, memory, expected: Fit, is_tight: bool):
+    (row,) = rows(model({"Q4_K_M": round(size * GIB / MB)}, LLAMA_8B_PARAMETERS), 1024, memory)
+    assert (row.fit, row.is_tight, row.exact) == (expected, is_tight, False)
+    room = sum(one.free for one in memory)
+    assert row.missing == (row.memory - room if expected is Fit.TOO_LARGE else 0)
+
+
+def test_whether_a_quant_of_unknown_size_fits_is_unknown():
+    files = (HubFile("model-Q4_K_M.gguf", -1),)
+    (row,) = rows(HubModel("a/b", "c", files), 4096, free(8 * GIB))
+    assert (row.memory, row.fit, row.missing, row.recommended) == (-1, None, 0, "")
 
 
 def test_a_row_tells_what_the_table_shows():
     row = next(
-        row for row in rows(model(TINYLLAMA, TINYLLAMA_PARAMETERS), 2048, 8 * GIB) if row.quant.quant == "Q4_K_M"
+        row for row in rows(model(TINYLLAMA, TINYLLAMA_PARAMETERS), 2048, free(8 * GIB)) if row.quant.quant == "Q4_K_M"
     )
     assert row.bits == pytest.approx(4.87, abs=0.01)
     assert row.memory == memory_estimate(669 * MB, TINYLLAMA_PARAMETERS, 2048)
-    assert row.fit is Fit.FITS
+    assert row.fit is Fit.IN_RAM
     assert row.use_case == use_case("Q4_K_M")
 
 
 def test_rows_stand_in_the_order_of_their_size():
-    assert [row.quant.quant for row in rows(model(TINYLLAMA), None, GIB)] == list(TINYLLAMA)
+    assert [row.quant.quant for row in rows(model(TINYLLAMA), None, free(GIB))] == list(TINYLLAMA)
 
 
 def test_parameters_that_cannot_be_this_models_are_not_believed():
-    assert rows(model({"Q4_K_M": 4921}, parameters=70), 4096, GIB)[0].bits == bits_of("Q4_K_M")
+    assert rows(model({"Q4_K_M": 4921}, parameters=70), 4096, free(GIB))[0].bits == bits_of("Q4_K_M")
 
 
 def test_an_automatic_context_is_one_that_a_conversation_can_do_with():
     long = HubModel("a/b", "c", (HubFile("x.gguf", GIB),), context_length=131_072)
     short = HubModel("a/b", "c", (HubFile("x.gguf", GIB),), context_length=2048)
-    assert rows(long, None, GIB) == rows(long, 4096, GIB)
-    assert rows(short, None, GIB) == rows(short, 2048, GIB)
+    assert rows(long, None, free(GIB)) == rows(long, 4096, free(GIB))
+    assert rows(short, None, free(GIB)) == rows(short, 2048, free(GIB))
 
 
 @pytest.mark.parametrize(
@@ -314,34 +338,33 @@ def test_an_automatic_context_is_one_that_a_conversation_can_do_with():
     ],
 )
 def test_the_best_that_leaves_room_is_recommended(sizes, parameters, available, expected):
-    quant, reason = recommended(rows(model(sizes, parameters), 4096, int(available * GIB)))
+    quant, reason = recommended(rows(model(sizes, parameters), 4096, free(available * GIB)))
     assert quant == expected
     assert "room" in reason or "hardly better" in reason
 
 
 def test_three_bits_with_little_room_are_better_than_two_with_more():
-    quant, reason = recommended(rows(model(LLAMA_8B, LLAMA_8B_PARAMETERS), 4096, int(4.8 * GIB)))
+    quant, reason = recommended(rows(model(LLAMA_8B, LLAMA_8B_PARAMETERS), 4096, free(4.8 * GIB)))
     assert quant == "Q3_K_M"
     assert reason.startswith("Fits, but leaves little room")
 
 
 def test_two_bits_are_recommended_if_nothing_else_fits():
-    assert recommended(rows(model(LLAMA_8B, LLAMA_8B_PARAMETERS), 4096, int(4.3 * GIB)))[0] == "IQ2_M"
+    assert recommended(rows(model(LLAMA_8B, LLAMA_8B_PARAMETERS), 4096, free(4.3 * GIB)))[0] == "IQ2_M"
 
 
 def test_with_little_room_the_smallest_good_one_is_recommended():
-    assert recommended(rows(model(TINYLLAMA, TINYLLAMA_PARAMETERS), 2048, 900 * MIB))[0] == "Q3_K_S"
+    assert recommended(rows(model(TINYLLAMA, TINYLLAMA_PARAMETERS), 2048, free(900 * MIB)))[0] == "Q3_K_S"
 
 
-@pytest.mark.parametrize("available", [GIB, -1])
-def test_nothing_is_recommended_if_nothing_is_known_to_fit(available: int):
-    assert recommended(rows(model(LLAMA_8B, LLAMA_8B_PARAMETERS), 4096, available)) == ("", "")
+def test_nothing_is_recommended_if_nothing_fits():
+    assert recommended(rows(model(LLAMA_8B, LLAMA_8B_PARAMETERS), 4096, free(GIB))) == ("", "")
 
 
 def test_what_the_engine_does_not_know_is_never_recommended():
-    found = rows(model({"IQ4_KS": 4000, "Q4_0_4_4": 4661}, LLAMA_8B_PARAMETERS), 4096, 64 * GIB)
+    found = rows(model({"IQ4_KS": 4000, "Q4_0_4_4": 4661}, LLAMA_8B_PARAMETERS), 4096, free(64 * GIB))
     assert recommended(found) == ("", "")
-    assert [row.fit for row in found] == [Fit.FITS, Fit.FITS]
+    assert [row.fit for row in found] == [Fit.IN_RAM, Fit.IN_RAM]
 
 
 @pytest.mark.parametrize(
@@ -365,4 +388,64 @@ def test_what_the_engine_does_not_know_is_never_recommended():
     ],
 )
 def test_the_reason_is_a_sentence_with_numbers(sizes, available, reason):
-    assert recommended(rows(model(sizes, LLAMA_8B_PARAMETERS), 4096, available * GIB))[1] == reason
+    assert recommended(rows(model(sizes, LLAMA_8B_PARAMETERS), 4096, free(available * GIB)))[1] == reason
+
+
+def test_what_the_engine_says_of_a_quant_stands_in_its_row():
+    said = bill(5.5 * GIB, Fit.TOO_LARGE, missing=GIB, suggestion="a context of 2 048 instead of 4 096")
+    found = rows(model({"Q4_K_M": 4921}, LLAMA_8B_PARAMETERS), 4096, free(64 * GIB), {"model-Q4_K_M.gguf": said})
+    assert [(row.exact, row.memory, row.fit, row.missing, row.suggestion, row.context_length) for row in found] == [
+        (True, said.memory, Fit.TOO_LARGE, GIB, "a context of 2 048 instead of 4 096", 4096)
+    ]
+
+
+def test_what_it_says_of_one_makes_the_estimates_of_the_others_better():
+    sizes = model({"Q4_K_M": 4921, "Q8_0": 8541}, LLAMA_8B_PARAMETERS)
+    known = {"model-Q4_K_M.gguf": bill(4921 * MB + 4096 * 128 * KIB + 200 * MIB)}
+    for context, cached in ((4096, 4096 * 128 * KIB), (2048, 2048 * 128 * KIB)):
+        other = named(rows(sizes, context, free(64 * GIB), known), "Q8_0")
+        assert (other.exact, other.memory) == (False, 8541 * MB + cached + 200 * MIB)
+
+
+def test_what_is_exact_is_recommended_without_an_about():
+    known = {"model-Q4_K_M.gguf": bill(5 * GIB)}
+    found = rows(model({"Q4_K_M": 4921}, LLAMA_8B_PARAMETERS), 4096, free(16 * GIB), known)
+    assert "takes 5.0 GiB of 16.0 GiB free" in recommended(found)[1]
+
+
+def test_what_fits_on_the_gpu_is_recommended_rather_than_what_is_more_exact_and_slow():
+    found = rows(model(LLAMA_8B, LLAMA_8B_PARAMETERS), 4096, free(64 * GIB, 6 * GIB))
+    assert recommended(found) == (
+        "Q4_K_M",
+        "Best quality that fits on the GPU: takes about 5.3 GiB of 6.0 GiB free.",
+    )
+
+
+def test_three_bits_on_the_gpu_are_not():
+    quant, reason = recommended(rows(model(LLAMA_8B, LLAMA_8B_PARAMETERS), 4096, free(64 * GIB, 5 * GIB)))
+    assert (quant, "of 69.0 GiB free" in reason) == ("Q6_K", True)
+
+
+def test_instead_of_what_does_not_fit_the_recommended_one_is_suggested():
+    found = rows(model(LLAMA_8B, LLAMA_8B_PARAMETERS), 4096, free(6.5 * GIB))
+    assert recommended(found)[0] == "Q4_K_M"
+    assert named(found, "Q8_0").suggestion == "Q4_K_M instead of Q8_0"
+    assert named(found, "Q2_K").suggestion == ""
+
+
+def test_what_the_engine_suggests_comes_first():
+    said = bill(9 * GIB, Fit.TOO_LARGE, missing=GIB, suggestion="a context of 2 048 instead of 4 096")
+    found = rows(model(LLAMA_8B, LLAMA_8B_PARAMETERS), 4096, free(6.5 * GIB), {"model-Q8_0.gguf": said})
+    assert named(found, "Q8_0").suggestion == "a context of 2 048 instead of 4 096, or Q4_K_M instead of Q8_0"
+
+
+def test_where_quants_are_called_the_same_their_files_are_named():
+    found = rows(model({"a-Q8_0": 4921, "b-Q8_0": 16068}, LLAMA_8B_PARAMETERS), 4096, free(8 * GIB))
+    assert found[1].suggestion == "model-a-Q8_0.gguf instead of model-b-Q8_0.gguf"
+
+
+def test_a_recommendation_can_be_kept_as_long_as_it_fits():
+    eight = model(LLAMA_8B, LLAMA_8B_PARAMETERS)
+    assert recommended(rows(eight, 4096, free(64 * GIB), keep="model-Q3_K_M.gguf"))[0] == "Q3_K_M"
+    for keep in ("model-Q8_0.gguf", ""):
+        assert recommended(rows(eight, 4096, free(6.5 * GIB), keep=keep)) == ("", "")

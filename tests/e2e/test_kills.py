@@ -43,7 +43,7 @@ class Chat:
         self.database = open_database(folder / "conversations.db")
         self.store = ConversationStore(self.database)
         self.engine = Engine()
-        self.models = ModelSession(self.engine, RecentModels(self.database), _settings)
+        self.models = ModelSession(self.engine, RecentModels(self.database), lambda _path: _settings())
         self.session = ChatSession(self.store, self.engine, self.models, _settings)
         self.begin_conversation()
         self.streamed: dict[str, str] = {}

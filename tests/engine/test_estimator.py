@@ -42,22 +42,22 @@ def children() -> list[psutil.Process]:
 def test_a_model_is_estimated_without_being_loaded(start_estimator, small, qtbot):
     estimator = start_estimator()
     with qtbot.waitSignal(estimator.estimated, timeout=TIMEOUT) as estimated:
-        estimator.ask("a", small, Settings(context_length=1024, gpu_layers=0), ram_given_back=1 << 50)
+        estimator.ask("a", small, Settings(context_length=1024, gpu_layers=0), [("RAM", 1 << 50)])
     key, estimate = estimated.args
     assert (key, estimate.context_length, estimate.gpu_layers, estimate.layers) == ("a", 1024, 0, 4)
     assert (estimate.fit, estimate.missing) == ("fits in RAM", 0)
     (ram,) = estimate.devices
     assert ram.kv_cache == 1024 * 4 * 4 * 32 * 2 * 2
-    name, free = estimate.free[0]
-    assert name == "RAM"
-    assert free > 1 << 50
+    memory = estimate.memory[0]
+    assert (memory.device, memory.given_back) == ("RAM", 1 << 50)
+    assert memory.free > 1 << 50
 
 
 def test_a_model_that_does_not_fit_says_by_how_much_and_what_would(start_estimator, tmp_path, qtbot):
     deep = write_gguf(tmp_path / "deep.gguf", Shape(layers=64, context=1 << 20), sparse=True)
     estimator = start_estimator()
     with qtbot.waitSignal(estimator.estimated, timeout=TIMEOUT) as estimated:
-        estimator.ask("a", str(deep), Settings(context_length=1 << 20, gpu_layers=0), ram_given_back=-(1 << 50))
+        estimator.ask("a", str(deep), Settings(context_length=1 << 20, gpu_layers=0), [("RAM", -(1 << 50))])
     assert estimated.args[1].fit == "does not fit"
     assert estimated.args[1].missing > 1 << 49
 

@@ -276,7 +276,7 @@ def test_settings_reach_the_engine(talk, small):
 def test_a_cache_of_another_type_and_a_file_that_is_read_write_as_well(talk, small):
     talk.load(small, cache_type_k="q8_0", cache_type_v="q8_0", load_mode="read", batch=32, micro_batch=16)
     model = talk.engine.model
-    assert (model.cache_type_k, model.cache_type_v, model.mapped) == ("q8_0", "q8_0", False)
+    assert (model.plan.cache_type_k, model.plan.cache_type_v, model.plan.mapped) == ("q8_0", "q8_0", False)
     assert talk.ask("Hello")[1].reply_tokens == 24
 
 
@@ -284,7 +284,7 @@ def test_a_mapped_file_and_small_batches_change_no_word(talk, small):
     talk.load(small)
     text, _ = talk.ask("Hello, tell me a story about rivers.")
     talk.load(small, load_mode="mapped", batch=16, micro_batch=8)
-    assert talk.engine.model.mapped
+    assert talk.engine.model.plan.mapped
     assert talk.ask("Hello, tell me a story about rivers.")[0] == text
 
 
@@ -298,7 +298,7 @@ def test_what_a_model_takes_is_billed_and_measured(talk, bench):
 
 def test_what_does_not_fit_is_told_with_what_would_be_needed(talk, tmp_path):
     error = talk.load_in_vain(write_gguf(tmp_path / "huge.gguf", HUGE, sparse=True), context_length=8192)
-    assert "are free" in error.detail
+    assert "more than is free" in error.detail
 
 
 def test_unloading_frees_the_model(talk, small, qtbot):

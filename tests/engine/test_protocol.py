@@ -4,14 +4,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.memory import DeviceBill
+from app.core.memory import DeviceBill, DeviceMemory
 from app.core.settings import Settings
 from app.engine import protocol
 
 BILL = (DeviceBill("RAM", 1, 2, 3, 1 << 33), DeviceBill("CUDA0", 4, 5, 6))
+ESTIMATE = protocol.MemoryEstimated(
+    "id",
+    BILL,
+    (DeviceMemory("RAM", "a processor", 1 << 35, 1 << 34, 1 << 30),),
+    2048,
+    0,
+    22,
+    4,
+    "f16",
+    "f16",
+    True,
+    "fits in RAM",
+    0,
+    "",
+    (("threads", "Why."),),
+)
 MESSAGES = [
     protocol.LoadModel("id", "/models/a b.gguf", Settings(context_length=2048), force=True),
-    protocol.EstimateMemory("id", "/models/a b.gguf", Settings(cache_type_k="q8_0"), 1 << 40),
+    protocol.EstimateMemory("id", "/models/a b.gguf", Settings(cache_type_k="q8_0"), (("RAM", 1 << 40),), 0.1),
     protocol.UnloadModel(),
     protocol.Generate(
         "r1",
@@ -19,29 +35,14 @@ MESSAGES = [
         protocol.Sampling(seed=7),
     ),
     protocol.Interrupt("r1"),
-    protocol.Hello(1, "b1", (protocol.Device("CPU", "a processor", "cpu", 1 << 34, 1 << 35),)),
+    protocol.Hello(1, "b1", (protocol.Device("CPU", "a processor", "cpu", 1 << 34, 1 << 35, "CPU"),), "AVX2"),
     protocol.LoadProgress("id", 0.5),
     protocol.LoadCancelled("id"),
-    protocol.MemoryEstimated(
-        "id",
-        BILL,
-        (("RAM", 1 << 34),),
-        2048,
-        0,
-        22,
-        4,
-        "f16",
-        "f16",
-        True,
-        "fits in RAM",
-        0,
-        "",
-        (("threads", "Why."),),
-    ),
+    ESTIMATE,
     protocol.LoadedModel(
         *("id", "/models/a b.gguf", "a b", "llama", "Q4_K_M", 1 << 30, 1 << 29, 2048, 4096, 4, 0, 22, "CPU", "model"),
         bill=BILL,
-        reasons=(("threads", "Why."),),
+        plan=ESTIMATE,
     ),
     protocol.ModelUnloaded(),
     protocol.PromptProgress("r1", 1, 2, 0, (3,)),

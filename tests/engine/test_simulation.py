@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from app.core import errors, gguf, memory
 from app.core.load_options import LoadOptions
 from app.core.memory import RAM
 from app.engine import breakdown, llama
+from app.engine.protocol import Device
 from app.engine.simulation import Simulator
 from tests.gguf_writer import Shape, write_gguf
 from tests.model_layouts import LAYOUTS
@@ -66,7 +68,8 @@ def test_the_bill_is_what_llama_cpp_then_allocates(tmp_path, simulator, native_l
     bill = simulator.bill(asked)
     with llama.Model(asked, llama.Flag(), native_log, lambda _fraction: None) as model:
         (real,) = breakdown.parts(llama.lib._lib, model._context)
-    assert (bill.weights, bill.kv_cache, bill.buffers) == (real.model, real.context, real.compute)
+    words = memory.vocabulary(gguf.read_header(path))
+    assert (bill.weights, bill.kv_cache, bill.buffers) == (real.model, real.context, real.compute + words)
 
 
 def test_tinyllama_takes_what_was_measured(tinyllama, simulator):
@@ -113,13 +116,14 @@ def test_the_header_alone_gives_the_same_bill(tmp_path, simulator):
 
 @pytest.mark.parametrize("write", LAYOUTS.values(), ids=LAYOUTS)
 def test_every_layout_has_a_bill_and_loads(write, tmp_path, simulator, native_log):
-    asked = options(write(tmp_path / "model.gguf"), 4096)
+    path = write(tmp_path / "model.gguf")
+    asked = options(path, 4096)
     bill = simulator.bill(asked)
     assert bill.kv_cache > 0
     with llama.Model(asked, llama.Flag(), native_log, lambda _fraction: None) as model:
         real = list(breakdown.parts(llama.lib._lib, model._context))
     assert bill.kv_cache == sum(part.context for part in real)
-    assert bill.buffers == sum(part.compute for part in real)
+    assert bill.buffers == sum(part.compute for part in real) + memory.vocabulary(gguf.read_header(path))
 
 
 def test_what_a_recurrent_model_remembers_does_not_grow_with_the_context(tmp_path, simulator):
@@ -140,3 +144,70 @@ def test_a_file_that_has_changed_is_read_again(tmp_path, simulator):
     first = simulator.bill(options(path))
     write_gguf(path, dataclasses.replace(Shape(), layers=8))
     assert simulator.bill(options(path)).kv_cache == 2 * first.kv_cache
+
+
+def test_devices_that_are_not_there_and_experts_in_ram_leave_all_in_ram(tmp_path, simulator, native_log):
+    path = LAYOUTS["experts"](tmp_path / "model.gguf")
+    plain = simulator.bill(options(path))
+    asked = dataclasses.replace(
+        options(path, devices=("CUDA7",), tensor_split=(3.0, 1.0), experts_on_cpu=13), gpu_layers=99
+    )
+    assert simulator.bill(asked) == plain
+    with llama.Model(asked, llama.Flag(), native_log, lambda _fraction: None) as model:
+        assert model.offloaded == 0
+
+
+@pytest.mark.parametrize("layers", [1, 9, 10, 11, 48, 100, 999])
+def test_the_experts_of_the_first_layers_are_meant_and_no_others(layers):
+    pattern = llama._experts_in_ram(layers)[0].pattern.decode()
+    names = [f"blk.{layer}.ffn_up_exps.weight" for layer in range(1200)]
+    assert [re.search(pattern, name) is not None for name in names] == [layer < layers for layer in range(1200)]
+    assert not re.search(pattern, "blk.0.ffn_up.weight")
+
+
+def test_where_llama_cpp_cannot_be_asked_a_formula_answers(tinyllama, simulator, monkeypatch):
+    exact = simulator.bill(options(tinyllama, mapped=False))
+    monkeypatch.setattr(llama, "can_simulate", lambda: False)
+    (ram,) = simulator.bill(options(tinyllama, mapped=False)).devices
+    assert ram.required == pytest.approx(exact.required, rel=0.01)
+    (mapped,) = simulator.bill(options(tinyllama, cache_type_k="q8_0")).devices
+    assert (mapped.weights, mapped.mapped) == (0, ram.weights)
+    assert mapped.kv_cache < ram.kv_cache
+
+
+def test_the_formula_shares_layers_out_to_the_gpus(tinyllama, simulator, monkeypatch):
+    gpus = tuple(Device(f"CUDA{index}", "a card", "gpu", 2**30, 2**33) for index in range(2))
+    monkeypatch.setattr(llama, "can_simulate", lambda: False)
+    monkeypatch.setattr(llama, "devices", lambda: gpus)
+    header = gguf.read_header(tinyllama)
+    on_gpus = dataclasses.replace(options(tinyllama, mapped=False, tensor_split=(3.0, 1.0)), gpu_layers=99)
+    ram, first, second = simulator.bill(on_gpus).devices
+    assert (ram.weights, ram.kv_cache) == (0, 0)
+    assert first.weights + second.weights == pytest.approx(header.tensor_bytes)
+    assert first.weights == pytest.approx(3 * second.weights)
+    assert len(simulator.bill(dataclasses.replace(on_gpus, devices=())).devices) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "detail"),
+    [
+        ("alloc_tensor_range: failed to allocate CUDA0 buffer of size 9\n", "CUDA0"),
+        ("llama_model_load: error loading model: unable to allocate Vulkan1 buffer\n", "Vulkan1"),
+        ("llama_model_load: error loading model: unable to allocate CPU buffer\n", ""),
+    ],
+)
+def test_a_device_that_is_full_is_named(native_log, said, detail):
+    with native_log.kept_to_itself():
+        native_log._take(4, said.encode(), None)
+        error = llama._load_error(native_log)
+    assert type(error) is errors.NotEnoughMemory
+    assert (detail in error.detail) and bool(error.detail) == bool(detail)
+
+
+def test_the_features_of_the_processor_are_told():
+    assert "=" not in llama.features()
+    assert "REPACK" not in llama.features()
+
+
+def test_every_device_names_its_backend(native_log):
+    assert all(device.backend for device in llama.devices())

@@ -10,16 +10,17 @@ import pytest
 from app.core.database import open_database
 from app.core.paths import DataPaths
 from app.ui.application import Application
+from tests.conftest import scripted_child
 from tests.ui.person import Person
 
 
 @pytest.fixture
-def start(start_engine, paths: DataPaths, qtbot) -> Iterator[Callable[..., Person]]:
+def start(paths: DataPaths, qtbot) -> Iterator[Callable[..., Person]]:
     opened = []
 
     def begin(behaviour: str, file: str = "") -> Person:
         database = open_database(paths.database)
-        application = Application(paths, database, start_engine(behaviour))
+        application = Application(paths, database, scripted_child(behaviour) if behaviour else None)
         qtbot.addWidget(application.window)
         application.window.show()
         application.begin(Path(file) if file else None)

@@ -6,7 +6,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QLineEdit, QListView, QPlainTextEdit, QSpinBox
 
 from app.core import guide
-from app.core.settings import SettingsStore
+from app.core.model_settings import ModelSettings
+from app.core.settings import Settings
 
 
 def test_a_new_user_gets_an_answer_by_one_click(start):
@@ -80,5 +81,15 @@ def test_settings_are_kept_and_a_new_context_length_waits_for_apply_and_reload(s
     person.wait_for(apply.isEnabled)
     person.qtbot.mouseClick(apply, Qt.MouseButton.LeftButton)
     person.wait_for(lambda: "1\u202f024" in person.status())
-    assert SettingsStore(paths.settings).load().context_length == 1024
+    assert ModelSettings(paths.model_settings).of("any.gguf", Settings()).context_length == 1024
     assert not apply.isEnabled()
+
+
+def test_a_model_that_fails_on_the_gpu_is_offered_with_fewer_layers_and_on_the_processor(start, paths):
+    person = start("fails_on_gpu", file="any.gguf")
+    person.wait_for(lambda: person.sees_button("Load on the CPU") is not None)
+    person.qtbot.mouseClick(person.sees_button("Load with 11 layers on the GPU"), Qt.MouseButton.LeftButton)
+    person.wait_for(lambda: person.sees_button("Load with 5 layers on the GPU") is not None)
+    person.qtbot.mouseClick(person.sees_button("Load on the CPU"), Qt.MouseButton.LeftButton)
+    person.wait_for(lambda: person.status().startswith("Ready"))
+    assert ModelSettings(paths.model_settings).of("any.gguf", Settings()).gpu_layers == 0

@@ -51,7 +51,7 @@ def sit_down(start_engine, database, qtbot) -> Callable[..., Desk]:
     def sit(behaviour: str, *, load: bool = True, store_class: type[ConversationStore] = ConversationStore) -> Desk:
         store = store_class(database)
         engine = start_engine(behaviour)
-        models = ModelSession(engine, RecentModels(database), Settings)
+        models = ModelSession(engine, RecentModels(database), lambda _path: Settings())
         session = ChatSession(store, engine, models, Settings)
         session.open(store.create("Be brief.").id)
         if load:

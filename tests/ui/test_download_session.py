@@ -174,3 +174,13 @@ def test_the_order_of_the_queue_can_be_changed_and_is_kept(qtbot, session, fetch
     assert [plan.name for plan, _ in DownloadJournal(database).all()] == ["c", "a", "b"]
     session.move("id-a/b-c", 99)
     assert [plan.name for plan, _ in session.all()] == ["a", "b", "c"]
+
+
+def test_a_download_that_began_before_the_earlier_ones_were_taken_up_is_left_alone(session, fetcher, qtbot):
+    session.add(plan("early"))
+    qtbot.waitUntil(lambda: "early" in fetcher.running)
+    fetcher.fail("early", TokenNeeded())
+    qtbot.waitUntil(lambda: phases(session)["early"] is Phase.FAILED)
+    session.begin(offline=False)
+    assert phases(session)["early"] is Phase.FAILED
+    assert fetcher.running == {}

@@ -118,7 +118,8 @@ def test_tab_goes_around_all_controls_in_reading_order(window: MainWindow, qtbot
         names.append(name)
         qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Tab)
     rail, chat = ["chat", "library", "settings"], ["new_conversation", "conversations", "model", "open_model_file"]
-    panel = ["system_prompt", "use_the_default", "context_length", "threads", "gpu_layers", "temperature", "top_k"]
+    loading = ["context_length", "threads", "gpu_layers", "more_settings"]
+    panel = ["system_prompt", "use_the_default", *loading, "temperature", "top_k"]
     start = names.index("chat")
     walk = names[start:] + names[:start]
     expected = [*rail, *chat, "show_panel", "conversation", "message", "status", *panel]

@@ -19,9 +19,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.core.gguf import read_header
-from app.core.memory import estimate
+from app.core import hardware
 from app.core.units import format_bytes
+from app.ui.bill_bar import needed
 from tests.fake_hub import FakeHub
 from tests.fake_hub_faults import Fault, Kind
 from tests.gguf_writer import write_gguf
@@ -258,8 +258,8 @@ def test_another_folder_for_downloads_keeps_what_is_in_the_first(person, paths, 
     download(person, "Q4_K_M")
     other = tmp_path / "big disk"
     other.mkdir()
-    settings = dataclasses.replace(person.application.settings(), models_folder=str(other))
-    person.application.change_settings(settings)
+    settings = dataclasses.replace(person.application.settings.shared(), models_folder=str(other))
+    person.application.settings.change(settings)
     choose(person.control(QTableView, "quants"), "Q8_0")
     person.press("download")
     person.wait_for((other / REPO / "storyteller.Q8_0.gguf").is_file)
@@ -267,13 +267,57 @@ def test_another_folder_for_downloads_keeps_what_is_in_the_first(person, paths, 
     person.wait_for(lambda: len(rows(person.control(QListView, "models_on_this_computer"))) == 2)
 
 
-def test_the_header_of_one_quant_says_what_memory_they_take(person, hub, paths, quant_files):
+def column(table: QTableView, heading: str) -> list[str]:
+    model = table.model()
+    headings = [model.headerData(place, Qt.Orientation.Horizontal) for place in range(model.columnCount())]
+    return [str(model.index(row, headings.index(heading)).data()) for row in range(model.rowCount())]
+
+
+def test_without_an_answer_of_the_engine_memory_stays_a_first_estimate(person, paths):
     table = open_page(person)
-    person.wait_for(lambda: list(paths.headers.glob("*.gguf")))
-    header = read_header(next(paths.headers.glob("*.gguf")))
-    bill = estimate(header, 2048)
-    size = len(quant_files["storyteller.Q4_K_M.gguf"])
-    expected = f"about {format_bytes(size + bill.kv_cache + bill.buffers)}"
-    person.application.change_settings(dataclasses.replace(person.application.settings(), context_length=2048))
-    column = next(c for c in range(7) if table.model().headerData(c, Qt.Orientation.Horizontal) == "Memory")
-    person.wait_for(lambda: table.model().index(0, column).data() == expected)
+    person.wait_for(lambda: len(list(paths.headers.glob("*.gguf"))) == 2)
+    assert all(text.startswith("about ") for text in column(table, "Memory"))
+    assert column(table, "Fits") == ["fits in RAM", "fits in RAM"]
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("context", [None, 1024])
+def test_memory_before_the_download_is_the_bill_of_the_downloaded_file(hub, quant_files, start, paths, context):
+    hub.add_model(REPO, files=quant_files)
+    person = start("")
+    person.press("library")
+    table = open_page(person)
+    person.application.settings.change(
+        dataclasses.replace(person.application.settings.shared(), context_length=context, gpu_layers=0)
+    )
+    person.wait_for(lambda: not any("about" in text for text in column(table, "Memory")))
+    words = lambda: person.control(QLabel, "chosen_quant_in_words").text()  # noqa: E731
+    person.wait_for(lambda: "about" not in words())
+    before = column(table, "Memory")
+
+    choose(table, "Q8_0")
+    person.press("download")
+    file = paths.models / REPO / "storyteller.Q8_0.gguf"
+    person.wait_for(file.is_file)
+    estimator = person.application.estimator
+    with person.qtbot.waitSignal(estimator.estimated, check_params_cb=lambda key, _: key == "the file") as estimated:
+        estimator.ask("the file", str(file), person.application.settings.of(str(file)))
+    bill = estimated.args[1].devices
+    assert before[rows(table).index(file.name)] == format_bytes(sum(needed(part) for part in bill))
+
+
+@pytest.mark.model
+def test_what_would_not_fit_says_by_how_much_and_what_would_and_can_be_downloaded(hub, quant_files, start, monkeypatch):
+    hub.add_model(REPO, files=quant_files)
+    person = start("")
+    settings = person.application.settings
+    settings.change(dataclasses.replace(settings.shared(), context_length=1 << 20, gpu_layers=0))
+    too_much = hardware.memory_available() - (1 << 30)  # of what this computer has, for its cache takes 2 GiB
+    monkeypatch.setattr(person.application.models, "given_back", lambda: (("RAM", -too_much),))
+    person.press("library")
+    table = open_page(person)
+    words = lambda: person.control(QLabel, "chosen_quant_in_words").text()  # noqa: E731
+    person.wait_for(lambda: "with a context of" in words())
+    assert column(table, "Fits") == ["does not fit", "does not fit"]
+    assert "too much. What would fit: a context of " in words()
+    assert person.control(QAbstractButton, "download").isEnabled()

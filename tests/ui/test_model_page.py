@@ -9,13 +9,14 @@ from pytestqt.qtbot import QtBot
 from app.core import errors
 from app.core.downloads import Phase, Progress
 from app.core.hub_model import ChatTuning, HubFile, HubModel
-from app.core.quants import Fit, Quant, QuantRow
+from app.core.planner import Fit
+from app.core.quants import Quant, QuantRow
 from app.ui.model_card import LONGEST
 from app.ui.model_page import ModelPage
 
 BASE = "https://hub.example/TheBloke/Tiny-GGUF/blob/main/"
 FILE = HubFile("tiny.Q4_K_M.gguf", 668_788_096)
-ROW = QuantRow(Quant(FILE.path, "Q4_K_M", (FILE,)), 4.9, 845_000_000, Fit.FITS, "The usual choice", "It is good.")
+ROW = QuantRow(Quant(FILE.path, "Q4_K_M", (FILE,)), 4.9, 845_000_000, Fit.IN_RAM, "The usual choice", "It is good.")
 
 
 def model(tuning: ChatTuning = ChatTuning.YES, *, gated: bool = False, other_formats: tuple[str, ...] = ()) -> HubModel:
@@ -245,7 +246,7 @@ def test_the_page_grows_with_the_card(shown: ModelPage, qtbot: QtBot) -> None:
 
 def test_a_row_reached_by_key_is_brought_into_sight(page: ModelPage, qtbot: QtBot) -> None:
     files = [HubFile(f"tiny.{number:02}.gguf", 10**9) for number in range(12)]
-    page.show_model(model(), [QuantRow(Quant(file.path, "", (file,)), 0, -1, Fit.UNKNOWN, "") for file in files])
+    page.show_model(model(), [QuantRow(Quant(file.path, "", (file,)), 0, -1, None, "") for file in files])
     page.resize(900, 250)
     view = page.findChild(QTableView, "quants")
     view.setFocus()

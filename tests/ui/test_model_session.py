@@ -33,35 +33,35 @@ def load(session: ModelSession, path: str, qtbot) -> None:
 
 
 def test_a_model_that_was_loaded_is_remembered_and_loaded_at_the_next_start(start_engine, recent, file, qtbot):
-    load(ModelSession(start_engine("echo"), recent, Settings), file, qtbot)
-    next_start = ModelSession(start_engine("echo"), recent, Settings)
+    load(ModelSession(start_engine("echo"), recent, lambda _path: Settings()), file, qtbot)
+    next_start = ModelSession(start_engine("echo"), recent, lambda _path: Settings())
     with qtbot.waitSignal(next_start.loaded, timeout=TIMEOUT) as loaded:
         assert next_start.open_last() == ""
     assert loaded.args[0].path == file
 
 
 def test_a_model_that_killed_the_engine_is_not_loaded_by_itself(start_engine, recent, file, qtbot):
-    load(ModelSession(start_engine("echo"), recent, Settings), file, qtbot)
-    session = ModelSession(start_engine("aborts"), recent, Settings)
+    load(ModelSession(start_engine("echo"), recent, lambda _path: Settings()), file, qtbot)
+    session = ModelSession(start_engine("aborts"), recent, lambda _path: Settings())
     with qtbot.waitSignal(session.failed, timeout=TIMEOUT) as failed:
         session.open(file)
     assert isinstance(failed.args[1], errors.EngineCrashed)
-    next_start = ModelSession(start_engine("echo"), recent, Settings)
+    next_start = ModelSession(start_engine("echo"), recent, lambda _path: Settings())
     assert next_start.open_last() == file
     assert not next_start.is_loading
     assert next_start.path == file  # so that asking for it loads it
 
 
 def test_a_refused_file_does_not_count_as_a_crash(start_engine, recent, file, qtbot):
-    load(ModelSession(start_engine("echo"), recent, Settings), file, qtbot)
-    session = ModelSession(start_engine("refuses"), recent, Settings)
+    load(ModelSession(start_engine("echo"), recent, lambda _path: Settings()), file, qtbot)
+    session = ModelSession(start_engine("refuses"), recent, lambda _path: Settings())
     with qtbot.waitSignal(session.failed, timeout=TIMEOUT):
         session.open(file)
     assert recent.may_load_by_itself(file)
 
 
 def test_a_model_chosen_while_another_loads_takes_its_place(start_engine, recent, qtbot):
-    session = ModelSession(start_engine("loads_slowly"), recent, Settings)
+    session = ModelSession(start_engine("loads_slowly"), recent, lambda _path: Settings())
     session.open("first.gguf")
     loaded: list[str] = []
     session.loaded.connect(lambda model: loaded.append(model.path))
@@ -72,7 +72,7 @@ def test_a_model_chosen_while_another_loads_takes_its_place(start_engine, recent
 
 def test_a_model_chosen_while_a_reply_is_written_stops_the_reply_first(start_engine, recent, qtbot):
     engine = start_engine("echo")
-    session = ModelSession(engine, recent, Settings)
+    session = ModelSession(engine, recent, lambda _path: Settings())
     load(session, "first.gguf", qtbot)
     with qtbot.waitSignal(engine.text_received, timeout=TIMEOUT):
         engine.generate("r", [ChatMessage("user", "Count.")], Sampling())
@@ -82,7 +82,7 @@ def test_a_model_chosen_while_a_reply_is_written_stops_the_reply_first(start_eng
 
 
 def test_cancelling_leaves_no_model_and_says_so(start_engine, recent, qtbot):
-    session = ModelSession(start_engine("loads_slowly"), recent, Settings)
+    session = ModelSession(start_engine("loads_slowly"), recent, lambda _path: Settings())
     session.open("first.gguf")
     with qtbot.waitSignal(session.cancelled, timeout=TIMEOUT):
         session.cancel()
@@ -90,7 +90,7 @@ def test_cancelling_leaves_no_model_and_says_so(start_engine, recent, qtbot):
 
 
 def test_the_guide_is_loaded_on_the_first_start_and_remembered_by_nobody(start_engine, recent, qtbot):
-    session = ModelSession(start_engine("echo"), recent, Settings)
+    session = ModelSession(start_engine("echo"), recent, lambda _path: Settings())
     with qtbot.waitSignal(session.loaded, timeout=TIMEOUT) as loaded:
         session.open_last()
     assert is_guide(loaded.args[0].path)
@@ -98,10 +98,10 @@ def test_the_guide_is_loaded_on_the_first_start_and_remembered_by_nobody(start_e
 
 
 def test_the_guide_steps_back_once_a_real_model_has_been_used(start_engine, recent, file, qtbot):
-    first = ModelSession(start_engine("echo"), recent, Settings)
+    first = ModelSession(start_engine("echo"), recent, lambda _path: Settings())
     load(first, file, qtbot)
     load(first, str(guide_path()), qtbot)
-    next_start = ModelSession(start_engine("echo"), recent, Settings)
+    next_start = ModelSession(start_engine("echo"), recent, lambda _path: Settings())
     with qtbot.waitSignal(next_start.loaded, timeout=TIMEOUT) as loaded:
         next_start.open_last()
     assert loaded.args[0].path == file
@@ -109,8 +109,8 @@ def test_the_guide_steps_back_once_a_real_model_has_been_used(start_engine, rece
 
 def test_the_guide_is_loaded_the_same_way_whatever_is_set(start_engine, recent, qtbot):
     engine = start_engine("echo")
-    session = ModelSession(engine, recent, lambda: Settings(context_length=131_072, gpu_layers=99))
+    session = ModelSession(engine, recent, lambda _path: Settings(context_length=131_072, gpu_layers=99))
     asked = []
     engine._command_given.connect(asked.append)
     load(session, str(guide_path()), qtbot)
-    assert (asked[0].context_length, asked[0].gpu_layers) == (None, 0)
+    assert (asked[0].settings.context_length, asked[0].settings.gpu_layers) == (None, 0)

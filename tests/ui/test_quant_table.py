@@ -3,12 +3,13 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QAccessible
-from PySide6.QtWidgets import QCheckBox, QLabel, QPushButton, QTableView
+from PySide6.QtWidgets import QCheckBox, QLabel, QPushButton, QScrollArea, QTableView
 from pytestqt.qtbot import QtBot
 
 from app.core.downloads import Phase, Progress
 from app.core.hub_model import HubFile
-from app.core.quants import Fit, Quant, QuantRow
+from app.core.planner import Fit
+from app.core.quants import Quant, QuantRow
 from app.ui.quant_model import Column
 from app.ui.quant_table import QuantTable
 
@@ -16,17 +17,17 @@ MIB = 2**20
 REASON = "Best quality that leaves room for other programs."
 
 
-def row(quant: str, size: int, fit: Fit, *, bits: float, parts: int = 1, recommended: str = "") -> QuantRow:
+def row(quant: str, size: int, fit: Fit | None, *, bits: float, parts: int = 1, **details) -> QuantRow:
     files = tuple(HubFile(f"tiny.{quant}-{part}.gguf", size) for part in range(parts))
     memory = size * parts + 100 * MIB if size >= 0 else -1
-    return QuantRow(Quant(f"tiny.{quant}.gguf", quant, files), bits, memory, fit, f"Use of {quant}", recommended)
+    return QuantRow(Quant(f"tiny.{quant}.gguf", quant, files), bits, memory, fit, f"Use of {quant}", **details)
 
 
-SMALL = row("Q2_K", 461 * MIB, Fit.FITS, bits=3.5)
-GOOD = row("Q4_K_M", 638 * MIB, Fit.FITS, bits=4.9, recommended=REASON)
-TIGHT = row("Q8_0", 1117 * MIB, Fit.TIGHT, bits=8.5)
-SPLIT = row("F16", 1050 * MIB, Fit.TOO_LARGE, bits=16.0, parts=2)
-STRANGE = row("", -1, Fit.UNKNOWN, bits=0.0)
+SMALL = row("Q2_K", 461 * MIB, Fit.IN_RAM, bits=3.5, exact=True, context_length=2048)
+GOOD = row("Q4_K_M", 638 * MIB, Fit.ON_GPU, bits=4.9, recommended=REASON)
+TIGHT = row("Q8_0", 1117 * MIB, Fit.PARTLY_ON_GPU, bits=8.5, is_tight=True)
+SPLIT = row("F16", 1050 * MIB, Fit.TOO_LARGE, bits=16.0, parts=2, missing=300 * MIB, suggestion="Q4_K_M instead of F16")
+STRANGE = row("", -1, None, bits=0.0)
 ROWS = [SMALL, GOOD, TIGHT, SPLIT, STRANGE]
 
 
@@ -82,10 +83,20 @@ def test_each_quant_is_a_row(table: QuantTable) -> None:
         "4.9",
         "638 MiB",
         "about 738 MiB",
-        "fits",
+        "fits on the GPU",
         "Use of Q4_K_M",
     ]
-    assert column(table, Column.FITS) == ["fits", "fits", "tight", "does not fit", "unknown"]
+    assert column(table, Column.FITS) == [
+        "fits in RAM",
+        "fits on the GPU",
+        "fits, partly on the GPU",
+        "does not fit",
+        "unknown",
+    ]
+
+
+def test_only_what_is_not_exact_is_called_about(table: QuantTable) -> None:
+    assert column(table, Column.MEMORY)[:2] == ["561 MiB", "about 738 MiB"]
 
 
 def test_what_nobody_knows_is_called_unknown(table: QuantTable) -> None:
@@ -98,6 +109,12 @@ def test_a_cell_says_which_column_it_is_in(table: QuantTable) -> None:
     assert f"tiny.Q4_K_M.gguf, recommended, {REASON}" in spoken(table)
 
 
+def test_the_cell_of_what_does_not_fit_says_what_would(table: QuantTable) -> None:
+    words = "does not fit: about 300 MiB too much. What would fit: Q4_K_M instead of F16."
+    assert words in spoken(table)
+    assert words in view(table).model().index(3, Column.FITS).data(Qt.ItemDataRole.ToolTipRole)
+
+
 def test_the_recommended_quant_is_chosen_at_first_and_says_why(table: QuantTable) -> None:
     assert chosen(table) == "tiny.Q4_K_M.gguf"
     assert words(table) == f"638 MiB to download. Recommended. {REASON}"
@@ -108,9 +125,13 @@ def test_the_recommended_quant_is_chosen_at_first_and_says_why(table: QuantTable
 @pytest.mark.parametrize(
     ("wanted", "says"),
     [
-        (SMALL, "461 MiB to download. Takes about 561 MiB of memory: fits."),
-        (TIGHT, "Takes about 1.2 GiB of memory: tight. Little is left for other programs."),
-        (SPLIT, "2.1 GiB to download, in 2 files. Takes about 2.1 GiB of memory: does not fit. It may still run,"),
+        (SMALL, "461 MiB to download. Takes 561 MiB of memory with a context of 2\u202f048: fits in RAM."),
+        (TIGHT, "Takes about 1.2 GiB of memory: fits, partly on the GPU. Little is left for other programs."),
+        (
+            SPLIT,
+            "2.1 GiB to download, in 2 files. Takes about 2.1 GiB of memory: does not fit, about 300 MiB too much. "
+            "What would fit: Q4_K_M instead of F16. It may still run,",
+        ),
         (STRANGE, "The Hub does not say how large it is. Whether it fits is not known."),
     ],
 )
@@ -127,7 +148,7 @@ def test_the_line_below_says_what_will_happen(table: QuantTable, wanted: QuantRo
         (Column.BITS, [STRANGE, SMALL, GOOD, TIGHT, SPLIT]),
         (Column.SIZE, [STRANGE, SMALL, GOOD, TIGHT, SPLIT]),
         (Column.MEMORY, [STRANGE, SMALL, GOOD, TIGHT, SPLIT]),
-        (Column.FITS, [SMALL, GOOD, TIGHT, STRANGE, SPLIT]),
+        (Column.FITS, [GOOD, TIGHT, SMALL, STRANGE, SPLIT]),
         (Column.NAME, [STRANGE, SPLIT, SMALL, GOOD, TIGHT]),
     ],
 )
@@ -142,7 +163,7 @@ def test_what_does_not_fit_can_be_left_out_and_unknown_is_no_no(table: QuantTabl
     choose(table, SPLIT)
     table.findChild(QCheckBox, "only_what_fits").click()
 
-    assert column(table, Column.FITS) == ["fits", "fits", "tight", "unknown"]
+    assert column(table, Column.FITS) == ["fits in RAM", "fits on the GPU", "fits, partly on the GPU", "unknown"]
     assert chosen(table) == SMALL.quant.name
 
 
@@ -259,7 +280,7 @@ def test_another_model_begins_with_its_own_recommendation(table: QuantTable) -> 
 
 
 def test_a_dozen_rows_are_in_sight(table: QuantTable, qtbot: QtBot) -> None:
-    dozen = [row(f"Q{number}_0", number * MIB, Fit.FITS, bits=number) for number in range(1, 13)]
+    dozen = [row(f"Q{number}_0", number * MIB, Fit.IN_RAM, bits=number) for number in range(1, 13)]
     table.show_rows(dozen)
 
     table.resize(900, table.sizeHint().height())
@@ -267,3 +288,28 @@ def test_a_dozen_rows_are_in_sight(table: QuantTable, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: view(table).rowViewportPosition(11) > 0)
     last = view(table).visualRect(view(table).model().index(11, 0))
     qtbot.waitUntil(lambda: view(table).viewport().rect().contains(last, proper=False))
+
+
+def test_the_rows_in_sight_are_told_as_a_page_is_scrolled(qtbot: QtBot) -> None:
+    table, page = QuantTable(), QScrollArea()
+    qtbot.addWidget(page)
+    told: list[tuple[str, ...]] = []
+    table.sight_changed.connect(told.append)
+    table.show_rows([row(f"Q{number}_0", number * MIB, Fit.IN_RAM, bits=number) for number in range(1, 31)])
+    page.setWidgetResizable(True)
+    page.setWidget(table)
+    page.resize(900, 200)
+    page.show()
+
+    qtbot.waitUntil(lambda: bool(told))
+    assert told[-1][0] == "tiny.Q1_0.gguf" and 0 < len(told[-1]) < 12
+
+    page.verticalScrollBar().setValue(page.verticalScrollBar().maximum())
+    qtbot.waitUntil(lambda: told[-1][-1] == "tiny.Q12_0.gguf")
+    view(table).verticalScrollBar().setValue(view(table).verticalScrollBar().maximum())
+    qtbot.waitUntil(lambda: told[-1][-1] == "tiny.Q30_0.gguf")
+
+    page.hide()
+    assert told[-1] == ()
+    page.show()
+    qtbot.waitUntil(lambda: told[-1] != ())

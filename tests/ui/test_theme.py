@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -44,6 +45,16 @@ def luminance(colour: QColor) -> float:
 @pytest.mark.parametrize(("text", "ground"), TEXTS_AND_GROUNDS)
 def test_every_text_can_be_read_on_every_ground(look: Colours, text: str, ground: str) -> None:
     assert contrast(getattr(look, text), getattr(look, ground)) >= 4.5
+
+
+@pytest.mark.parametrize("look", [LIGHT, DARK], ids=["light", "dark"])
+def test_the_parts_of_the_memory_bill_differ_from_their_neighbours_and_from_every_ground(look: Colours) -> None:
+    parts = [look.bill_others, look.bill_weights, look.bill_cache, look.bill_buffers, look.bill_pages]
+
+    for neighbours in itertools.pairwise(parts):
+        assert contrast(*neighbours) >= 3
+    for part in parts:
+        assert min(contrast(part, look.window), contrast(part, look.surface)) >= 3
 
 
 @pytest.mark.parametrize(("appearance", "look"), [("light", LIGHT), ("dark", DARK)])
