@@ -95,9 +95,9 @@ class ChatPresenter(QObject):
 
     def begin(self) -> None:
         """Shows the conversation used last, or a new one."""
-        conversations = self._store.conversations()
+        conversations = [one for one in self._store.conversations() if not one.archived]
         if conversations:
-            self._session.open(conversations[0].id)
+            self._session.open(max(conversations, key=lambda one: one.used_at).id)
         else:
             self.new_conversation()
 
@@ -122,6 +122,20 @@ class ChatPresenter(QObject):
     def _open(self, conversation_id: str) -> None:
         self.save()
         self._session.open(conversation_id)
+
+    @Slot(str)
+    def open_conversation(self, conversation_id: str) -> None:
+        """Shows that conversation."""
+        self._on_list_selected(conversation_id)
+        self._show_conversations()
+
+    @Slot(str, str, str)
+    def open_hit(self, conversation_id: str, message_id: str, text: str) -> None:
+        """Shows where something was found: a message, or the conversation that is called so."""
+        self.open_conversation(conversation_id)
+        if message_id:
+            self._session.reveal(message_id)
+            self._view.go_to_message(message_id, text)
 
     @Slot()
     def _show_conversations(self) -> None:

@@ -235,13 +235,28 @@ class ChatSession(QObject):
             turns.append(protocol.ChatMessage("user", with_attachments(draft, attachments)))
         self._engine.preview(self._conversation.id, turns, self._sampling().reply_limit, _policy(self._conversation))
 
-    def preview_prompt_of(self, reply_id: str) -> None:
-        """Asks what the model is given for a message that is shown, up to there; `previewed` tells."""
+    def shown_message(self, message_id: str) -> Message | None:
+        """A message of the branch that is shown."""
+        return self._shown(message_id)
+
+    def reveal(self, message_id: str) -> None:
+        """Shows a message of the conversation that is shown, in whichever branch it is."""
+        if self._shown(message_id) is None and self._writing is None:
+            self._store.show_version(message_id)
+            self._show_branch(message_id)
+
+    def preview_prompt_of(self, reply_id: str) -> bool:
+        """Asks what the model is given for a message that is shown, up to there; `previewed` tells.
+
+        False if nobody can be asked now.
+        """
         before = list(itertools.takewhile(lambda message: message.id != reply_id, self._messages()))
-        if self._writing or self._conversation is None or not before:
-            return
+        is_ready = self._engine.state is EngineState.READY and not self._writing
+        if not is_ready or self._conversation is None or not before:
+            return False
         turns = [*self._system(), *(_put(message) for message in before if _has_words(message))]
         self._engine.preview(reply_id, turns, self._sampling().reply_limit, _policy(self._conversation))
+        return True
 
     def set_draft(self, text: str) -> None:
         """Keeps what is being typed into the conversation that is shown."""

