@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,11 +39,13 @@ from app.ui.chat_place import ChatPlace
 from app.ui.chat_presenter import ChatPresenter
 from app.ui.chat_session import ChatSession
 from app.ui.composer import Composer
+from app.ui.conversation_files import ConversationFiles
 from app.ui.conversation_list import ConversationList
 from app.ui.conversation_view import ConversationView
 from app.ui.library_place import LibraryPlace
 from app.ui.main_window import MainWindow
 from app.ui.memory_bill import MemoryBillView
+from app.ui.message_presenter import MessagePresenter
 from app.ui.messages import show_error
 from app.ui.model_library import ModelLibrary
 from app.ui.model_picker import ModelPicker
@@ -51,6 +54,7 @@ from app.ui.model_session import ModelSession
 from app.ui.settings_panel import SettingsPanel
 from app.ui.settings_place import SettingsPlace
 from app.ui.settings_session import SettingsSession
+from app.ui.sidebar_presenter import SidebarPresenter
 from app.ui.single_instance import SingleInstance
 from app.ui.status import StatusReporter
 from app.ui.status_line import StatusLine
@@ -181,6 +185,9 @@ class Application(QObject):
             self._system_prompt,
             self,
         )
+        self._message_presenter = MessagePresenter(self.chat, self._view, self)
+        self._sidebar_presenter = SidebarPresenter(store, paths.database, self.library.jobs, self._conversations, self)
+        self._files = ConversationFiles(paths.database, self.library.jobs, self.window, self)
         self._model_presenter = ModelPresenter(
             self.models, self.library.on_disk, self._picker, self._panel, self._view, self
         )
@@ -198,6 +205,7 @@ class Application(QObject):
         self._devices_presenter: DevicesPresenter | None = None
         self._background = QTimer(self, singleShot=True, interval=_BACKGROUND_DELAY)
         self._background.timeout.connect(self.library.begin)
+        self._background.timeout.connect(self._sidebar_presenter.begin)
         self._status = StatusReporter(self.engine, self.models, self)
         self._wire()
         self._settings_place.set_data_folder(str(paths.root))
@@ -232,6 +240,7 @@ class Application(QObject):
         window.new_conversation_requested.connect(self._on_window_new_conversation_requested)
         window.undo_delete_requested.connect(self._on_window_undo_delete_requested)
         window.closing.connect(self._on_window_closing)
+        self._wire_conversations()
         chat.open_file_requested.connect(window.choose_model_file)
         chat.library_requested.connect(self._on_chat_library_requested)
         chat.load_anyway_requested.connect(self._on_chat_load_anyway_requested)
@@ -260,6 +269,23 @@ class Application(QObject):
         self._settings_place.open_folder_requested.connect(self._on_settings_place_open_folder_requested)
         self._settings_place.needed.connect(self._on_settings_place_needed)
         self._view.link_activated.connect(self._on_view_link_activated)
+
+    def _wire_conversations(self) -> None:
+        window, chat, files = self.window, self._chat_presenter, self._files
+        messages, sidebar = self._message_presenter, self._sidebar_presenter
+        window.search_requested.connect(self._conversations.focus_search)
+        window.export_requested.connect(self._on_window_export_requested)
+        window.export_all_requested.connect(files.export_all)
+        window.import_requested.connect(files.ask_import)
+        messages.message_deleted.connect(self._on_messages_message_deleted)
+        messages.storage_failed.connect(self._on_chat_storage_failed)
+        sidebar.changed.connect(chat.show_conversations)
+        sidebar.restored.connect(chat.open_conversation)
+        sidebar.hit_chosen.connect(chat.open_hit)
+        sidebar.storage_failed.connect(self._on_chat_storage_failed)
+        files.exported.connect(self._on_files_exported)
+        files.imported.connect(self._on_files_imported)
+        files.failed.connect(self._on_library_failed)
 
     def status_text(self) -> str:
         """What the status line says."""
@@ -354,6 +380,33 @@ class Application(QObject):
         if self._deleted:
             conversation_id, self._deleted = self._deleted, ""
             self._chat_presenter.undo_delete(conversation_id)
+
+    @Slot(str)
+    def _on_messages_message_deleted(self, message_id: str) -> None:
+        self.window.show_toast(
+            self.tr("Message deleted"),
+            self.tr("Undo"),
+            partial(self._message_presenter.undo_delete, message_id),
+        )
+
+    @Slot()
+    def _on_window_export_requested(self) -> None:
+        self._chat_presenter.save()
+        if (conversation := self.chat.conversation) is not None:
+            self._files.export(conversation.id, conversation.title)
+
+    @Slot(str)
+    def _on_files_exported(self, path: str) -> None:
+        self.window.show_toast(self.tr("Exported to {0}").format(path))
+
+    @Slot(object, int, int)
+    def _on_files_imported(self, ids: list[str], count: int, left_out: int) -> None:
+        text = self.tr("Conversations imported: {0}").format(count)
+        if left_out:
+            text += " " + self.tr("Left out, as nothing in them could be read: {0}").format(left_out)
+        self.window.show_toast(text)
+        if ids:
+            self._chat_presenter.open_conversation(ids[0])
 
     @Slot()
     def _on_chat_library_requested(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QByteArray, Qt, Signal
-from PySide6.QtGui import QFocusEvent
+from PySide6.QtGui import QAction, QFocusEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from app.ui.composer import Composer
@@ -43,6 +43,7 @@ class ChatPlace(QWidget):
         self._panel_button.toggled.connect(self.show_panel)
         centre = self._centre(picker, conversation, composer, status)
         self._panel = self._right_panel(system_prompt, settings)
+        self._conversation = conversation
         self._composer = composer
         self._panes = (conversations, picker, conversation, composer, self._panel)
         self._splitter = QSplitter()
@@ -90,6 +91,10 @@ class ChatPlace(QWidget):
     def panes(self) -> list[QWidget]:
         """What F6 moves through, in reading order."""
         return [pane for pane in self._panes if not pane.isHidden()]
+
+    def conversation_actions(self) -> list[QAction]:
+        """What can be done with the conversation that is shown, for the menus."""
+        return self._conversation.actions()
 
     def show_panel(self, shown: bool) -> None:
         """Shows or hides system prompt and settings."""

@@ -89,7 +89,7 @@ class ChatPresenter(QObject):
         self._session.reply_failed.connect(self._on_session_reply_failed)
         self._session.refused.connect(self._on_session_refused)
         self._session.unseen_changed.connect(self._view.set_unseen)
-        self._session.conversations_changed.connect(self._show_conversations)
+        self._session.conversations_changed.connect(self.show_conversations)
         self._session.writing_changed.connect(self._on_session_writing_changed)
         self._session.storage_failed.connect(self.storage_failed)
 
@@ -127,7 +127,7 @@ class ChatPresenter(QObject):
     def open_conversation(self, conversation_id: str) -> None:
         """Shows that conversation."""
         self._on_list_selected(conversation_id)
-        self._show_conversations()
+        self.show_conversations()
 
     @Slot(str, str, str)
     def open_hit(self, conversation_id: str, message_id: str, text: str) -> None:
@@ -138,7 +138,8 @@ class ChatPresenter(QObject):
             self._view.go_to_message(message_id, text)
 
     @Slot()
-    def _show_conversations(self) -> None:
+    def show_conversations(self) -> None:
+        """Shows the list as it is now."""
         current = self._session.conversation
         self._list.set_conversations(self._store.conversations(), current.id if current else "")
         self._list.set_busy(self._session.busy_conversation)
@@ -159,7 +160,7 @@ class ChatPresenter(QObject):
     @Slot(str, str)
     def _on_list_rename_requested(self, conversation_id: str, title: str) -> None:
         self._store.rename(conversation_id, title)
-        self._show_conversations()
+        self.show_conversations()
 
     @Slot(str)
     def _on_list_delete_requested(self, conversation_id: str) -> None:
@@ -172,7 +173,7 @@ class ChatPresenter(QObject):
         if current is not None and current.id == conversation_id:
             self.begin()
         else:
-            self._show_conversations()
+            self.show_conversations()
         self.conversation_deleted.emit(conversation_id, title)
 
     @Slot(str)
@@ -220,7 +221,7 @@ class ChatPresenter(QObject):
         self._composer.set_text(conversation.draft)
         self._composer.show_problem("")
         self._system_prompt.set_text(conversation.system_prompt)
-        self._show_conversations()
+        self.show_conversations()
         self._show_composer_state()
 
     def _show_empty_state(self) -> None:
@@ -251,8 +252,7 @@ class ChatPresenter(QObject):
 
     @Slot(str, object)
     def _on_session_message_replaced(self, old_id: str, reply: Message) -> None:
-        self._view.remove_message(old_id)
-        self._view.add_messages([reply])
+        self._view.replace_message(old_id, reply)
 
     @Slot(str)
     def _on_session_waiting_for_model(self, reply_id: str) -> None:
@@ -280,7 +280,7 @@ class ChatPresenter(QObject):
     @Slot(bool)
     def _on_session_writing_changed(self, _writing: bool) -> None:
         self._show_composer_state()
-        self._show_conversations()
+        self.show_conversations()
 
 
 def failure_of(error: errors.AppError, *, try_again: bool = False, layers: int = 0) -> Failure:

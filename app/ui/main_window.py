@@ -35,6 +35,10 @@ class MainWindow(QMainWindow):
     closing = Signal()
     new_conversation_requested = Signal()
     undo_delete_requested = Signal()
+    search_requested = Signal()
+    export_requested = Signal()
+    export_all_requested = Signal()
+    import_requested = Signal()
 
     def __init__(self, chat: ChatPlace, library: LibraryPlace, settings: SettingsPlace) -> None:
         super().__init__()
@@ -108,10 +112,16 @@ class MainWindow(QMainWindow):
         self._add(file_menu, self.tr("&New conversation"), "Ctrl+N", self.new_conversation_requested)
         self._add(file_menu, self.tr("&Open model file…"), "Ctrl+O", self.choose_model_file)
         file_menu.addSeparator()
+        self._add(file_menu, self.tr("&Export conversation…"), "Ctrl+E", self.export_requested)
+        self._add(file_menu, self.tr("Export &all conversations…"), "", self.export_all_requested)
+        self._add(file_menu, self.tr("&Import conversations…"), "", self.import_requested)
+        file_menu.addSeparator()
         self._add(file_menu, self.tr("&Quit"), "Ctrl+Q", self.close)
         edit_menu = self.menuBar().addMenu(self.tr("&Edit"))
         # A text editor keeps Ctrl+Z to itself while it has the focus.
         self._add(edit_menu, self.tr("&Undo delete"), "Ctrl+Z", self.undo_delete_requested)
+        edit_menu.addSeparator()
+        self._add(edit_menu, self.tr("&Search conversations"), "Ctrl+Shift+F", self._on_search_triggered)
         view_menu = self.menuBar().addMenu(self.tr("&View"))
         view_menu.addActions(list(self._place_actions.values()))
         view_menu.addSeparator()
@@ -119,9 +129,13 @@ class MainWindow(QMainWindow):
         panel.setCheckable(True)
         panel.setChecked(True)
         self._chat.panel_shown.connect(panel.setChecked)
+        view_menu.addActions(self._chat.conversation_actions())
+        view_menu.addSeparator()
         self._add(view_menu, self.tr("&Next pane"), "F6", self._on_next_pane_triggered)
         self._add(view_menu, self.tr("P&revious pane"), "Shift+F6", self._on_previous_pane_triggered)
         help_menu = self.menuBar().addMenu(self.tr("&Help"))
+        shortcuts = self._add(help_menu, self.tr("&Keyboard shortcuts"), "F1", self._on_shortcuts_triggered)
+        shortcuts.setShortcuts([QKeySequence("F1"), QKeySequence("Ctrl+/")])
         self._add(help_menu, self.tr("&About Paddock"), "", self._on_about_triggered)
 
     def _add(self, menu: QMenu, text: str, keys: str, slot: Callable[..., object] | SignalInstance) -> QAction:
@@ -202,6 +216,18 @@ class MainWindow(QMainWindow):
         focus = QApplication.focusWidget()
         present = next((at for at, pane in enumerate(panes) if pane.isAncestorOf(focus) or pane is focus), 0)
         panes[(present + steps) % len(panes)].setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _on_search_triggered(self) -> None:
+        self.show_place("chat")
+        self.search_requested.emit()
+
+    def _on_shortcuts_triggered(self) -> None:
+        # Imported here: a start of the app does not wait for it.
+        from app.ui.shortcuts_dialog import ShortcutsDialog, groups_in, other_groups  # noqa: PLC0415
+
+        dialog = ShortcutsDialog([*groups_in(self.menuBar()), *other_groups()], self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
 
     def _on_about_triggered(self) -> None:
         box = QMessageBox(self)

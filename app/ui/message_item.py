@@ -51,8 +51,9 @@ class MessageItem(ColumnItem):
 
     # In the column
 
-    def make(self) -> QWidget:
+    def make(self, parent: QWidget) -> QWidget:
         self.row = row = self._make_row(self._message)
+        row.setParent(parent)  # its text is written in the font of this
         self._was_settled = False
         if self._ending and isinstance(row, _reply_row()):
             row.finish(*self._ending)

@@ -36,7 +36,7 @@ class ColumnItem:
         self.height = 0  # pixels; guessed until it is known
         self._stand_in: _StandIn | None = None
 
-    def make(self) -> QWidget:
+    def make(self, parent: QWidget) -> QWidget:
         """The widget, now that it is needed. `widget` holds it from then on."""
         raise NotImplementedError
 
@@ -221,7 +221,8 @@ class VirtualColumn(QScrollArea):
     def _adopt(self, item: ColumnItem, widget: QWidget) -> None:
         item.widget = widget
         item.drop_stand_in()
-        widget.setParent(self.content)
+        if widget.parent() is not self.content:
+            widget.setParent(self.content)
         self._live.add(item)
         self.made.emit(item)
 
@@ -290,15 +291,15 @@ class VirtualColumn(QScrollArea):
         if width == self._width:
             return
         was, self._width = self._width, width
+        anchored = self._anchor[0].height if self._anchor else 0
         for item in self._items:
             item.height = item.height * was // width if was else item.estimate(width)
         self._known.clear()
         self._changed_from = 0
-        if self._anchor and self._anchor[1] < 0:  # the same part of it shall stay in sight
+        if self._anchor and self._anchor[1] < 0 and anchored > 0:  # the same part of it stays in sight
             item, distance = self._anchor
-            height = max(1, item.height)
             self._measure(item)
-            self._anchor = (item, distance * width // max(1, was) * item.height // height)
+            self._anchor = (item, distance * item.height // anchored)
 
     def _fill(self) -> int:
         """Makes and measures what is in sight. Returns where that begins."""
@@ -317,7 +318,7 @@ class VirtualColumn(QScrollArea):
         """Makes the item if need be. Whether it has another height than was thought."""
         widget = item.widget
         if widget is None:
-            widget = item.make()
+            widget = item.make(self.content)
             self._adopt(item, widget)
         was, item.height = item.height, _height(widget, self._width)
         self._known.add(item)

@@ -117,7 +117,8 @@ def test_tab_goes_around_all_controls_in_reading_order(window: MainWindow, qtbot
     while (name := window.focusWidget().objectName()) not in names:
         names.append(name)
         qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Tab)
-    rail, chat = ["chat", "library", "settings"], ["new_conversation", "conversations", "model", "open_model_file"]
+    rail = ["chat", "library", "settings"]
+    chat = ["new_conversation", "search_conversations", "conversations", "trash", "model", "open_model_file"]
     loading = ["context_length", "threads", "gpu_layers", "more_settings"]
     panel = ["system_prompt", "use_the_default", *loading, "temperature", "top_k"]
     start = names.index("chat")
