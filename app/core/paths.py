@@ -47,6 +47,10 @@ class DataPaths:
         return self.root / "memory-bills.json"
 
     @property
+    def presets(self) -> Path:
+        return self.root / "presets.json"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

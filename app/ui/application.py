@@ -27,6 +27,7 @@ from app.core.conversations import ConversationStore
 from app.core.database import Connection, open_database
 from app.core.files import replace_file
 from app.core.paths import DataPaths
+from app.core.presets import PresetStore
 from app.core.recent_models import RecentModels
 from app.core.resources import resource
 from app.core.settings import Settings
@@ -39,6 +40,8 @@ from app.ui.chat_place import ChatPlace
 from app.ui.chat_presenter import ChatPresenter
 from app.ui.chat_session import ChatSession
 from app.ui.composer import Composer
+from app.ui.context_meter import ContextMeter
+from app.ui.context_presenter import ContextPresenter
 from app.ui.conversation_files import ConversationFiles
 from app.ui.conversation_list import ConversationList
 from app.ui.conversation_view import ConversationView
@@ -51,6 +54,8 @@ from app.ui.model_library import ModelLibrary
 from app.ui.model_picker import ModelPicker
 from app.ui.model_presenter import ModelPresenter
 from app.ui.model_session import ModelSession
+from app.ui.presets_box import PresetsBox
+from app.ui.presets_presenter import PresetsPresenter
 from app.ui.settings_panel import SettingsPanel
 from app.ui.settings_place import SettingsPlace
 from app.ui.settings_session import SettingsSession
@@ -187,6 +192,12 @@ class Application(QObject):
         )
         self._message_presenter = MessagePresenter(self.chat, self._view, self)
         self._sidebar_presenter = SidebarPresenter(store, paths.database, self.library.jobs, self._conversations, self)
+        self._context_presenter = ContextPresenter(
+            self.chat, self.models, self.settings, self._composer, self._meter, self
+        )
+        self._presets_presenter = PresetsPresenter(
+            PresetStore(paths.presets), self.settings, self._presets, self._system_prompt, self
+        )
         self._files = ConversationFiles(paths.database, self.library.jobs, self.window, self)
         self._model_presenter = ModelPresenter(
             self.models, self.library.on_disk, self._picker, self._panel, self._view, self
@@ -206,6 +217,7 @@ class Application(QObject):
         self._background = QTimer(self, singleShot=True, interval=_BACKGROUND_DELAY)
         self._background.timeout.connect(self.library.begin)
         self._background.timeout.connect(self._sidebar_presenter.begin)
+        self._background.timeout.connect(self._presets_presenter.begin)
         self._status = StatusReporter(self.engine, self.models, self)
         self._wire()
         self._settings_place.set_data_folder(str(paths.root))
@@ -218,6 +230,7 @@ class Application(QObject):
         self._view = ConversationView()
         self._composer = Composer()
         self._status_line = StatusLine()
+        self._meter, self._presets = ContextMeter(), PresetsBox()
         self._system_prompt = SystemPrompt()
         self._panel, self._bill = SettingsPanel(), MemoryBillView()
         self._panel.set_bill(self._bill)
@@ -229,6 +242,8 @@ class Application(QObject):
             self._view,
             self._composer,
             self._status_line,
+            self._meter,
+            self._presets,
             self._system_prompt,
             self._panel,
         )
@@ -286,6 +301,7 @@ class Application(QObject):
         files.exported.connect(self._on_files_exported)
         files.imported.connect(self._on_files_imported)
         files.failed.connect(self._on_library_failed)
+        self._presets_presenter.failed.connect(self._on_library_failed)
 
     def status_text(self) -> str:
         """What the status line says."""

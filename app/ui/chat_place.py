@@ -9,9 +9,11 @@ from PySide6.QtGui import QAction, QFocusEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from app.ui.composer import Composer
+from app.ui.context_meter import ContextMeter
 from app.ui.conversation_list import ConversationList
 from app.ui.icons import IconButton
 from app.ui.model_picker import ModelPicker
+from app.ui.presets_box import PresetsBox
 from app.ui.settings_panel import SettingsPanel
 from app.ui.status_line import StatusLine
 from app.ui.system_prompt import SystemPrompt
@@ -29,11 +31,14 @@ class ChatPlace(QWidget):
         conversation: QWidget,
         composer: Composer,
         status: StatusLine,
+        meter: ContextMeter,
+        presets: PresetsBox,
         system_prompt: SystemPrompt,
         settings: SettingsPanel,
     ) -> None:
         super().__init__()
         self.setObjectName("chat_place")
+        self._conversation = conversation
         self._panel_button = IconButton("panel")
         self._panel_button.setObjectName("show_panel")
         self._panel_button.setAccessibleName("Show panel")
@@ -41,9 +46,8 @@ class ChatPlace(QWidget):
         self._panel_button.setCheckable(True)
         self._panel_button.setChecked(True)
         self._panel_button.toggled.connect(self.show_panel)
-        centre = self._centre(picker, conversation, composer, status)
-        self._panel = self._right_panel(system_prompt, settings)
-        self._conversation = conversation
+        centre = self._centre(picker, conversation, composer, meter, status)
+        self._panel = self._right_panel(presets, system_prompt, settings)
         self._composer = composer
         self._panes = (conversations, picker, conversation, composer, self._panel)
         self._splitter = QSplitter()
@@ -57,19 +61,18 @@ class ChatPlace(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._splitter)
 
-    def _centre(self, picker: QWidget, conversation: QWidget, composer: QWidget, status: QWidget) -> QWidget:
+    def _centre(self, picker: QWidget, *below: QWidget) -> QWidget:
         top = QHBoxLayout()
         top.addWidget(picker, 1)
         top.addWidget(self._panel_button, 0, Qt.AlignmentFlag.AlignTop)
         centre = QWidget()
         layout = QVBoxLayout(centre)
         layout.addLayout(top)
-        layout.addWidget(conversation, 1)
-        layout.addWidget(composer)
-        layout.addWidget(status)
+        for widget in below:
+            layout.addWidget(widget, 1 if widget is self._conversation else 0)
         return centre
 
-    def _right_panel(self, system_prompt: SystemPrompt, settings: SettingsPanel) -> QWidget:
+    def _right_panel(self, presets: PresetsBox, system_prompt: SystemPrompt, settings: SettingsPanel) -> QWidget:
         scroll = QScrollArea(widgetResizable=True)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -80,6 +83,7 @@ class ChatPlace(QWidget):
         panel.setObjectName("panel")
         panel.setFocusProxy(system_prompt)
         layout = QVBoxLayout(panel)
+        layout.addWidget(presets)
         layout.addWidget(system_prompt, 1)
         layout.addWidget(scroll, 4)
         return panel

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.core import errors, guide
+from app.core.conversation import Attachment
 from app.core.conversations import Conversation, ConversationStore, Message, MessageState
 from app.core.settings import Settings
 from app.engine import protocol
@@ -59,6 +60,7 @@ class ChatPresenter(QObject):
         self._view = view
         self._composer = composer
         self._system_prompt = system_prompt
+        self._attached: dict[str, tuple[Attachment, ...]] = {}  # to drafts of other conversations
         self._draft_timer = QTimer(self, singleShot=True, interval=_DRAFT_INTERVAL)
         self._draft_timer.timeout.connect(self._on_draft_timer_timeout)
         self._listen_to_widgets()
@@ -121,6 +123,8 @@ class ChatPresenter(QObject):
 
     def _open(self, conversation_id: str) -> None:
         self.save()
+        if self._session.conversation is not None:
+            self._attached[self._session.conversation.id] = self._composer.attachments()
         self._session.open(conversation_id)
 
     @Slot(str)
@@ -181,7 +185,7 @@ class ChatPresenter(QObject):
         self.save()
         self._composer.show_problem("")
         try:
-            self._session.send(text)
+            self._session.send(text, self._composer.attachments())
         except errors.StorageError as error:
             self._composer.show_problem(_sentence(error))  # the text is still in the box
 
@@ -219,6 +223,7 @@ class ChatPresenter(QObject):
         if not messages:
             self._show_empty_state()
         self._composer.set_text(conversation.draft)
+        self._composer.set_attachments(self._attached.pop(conversation.id, ()))
         self._composer.show_problem("")
         self._system_prompt.set_text(conversation.system_prompt)
         self.show_conversations()
@@ -272,9 +277,10 @@ class ChatPresenter(QObject):
     def _on_session_reply_failed(self, reply_id: str, error: errors.AppError) -> None:
         self._view.finish(reply_id, MessageState.FAILED, "", failure_of(error, try_again=True))
 
-    @Slot(object, str)
-    def _on_session_refused(self, error: errors.AppError, text: str) -> None:
+    @Slot(object, str, object)
+    def _on_session_refused(self, error: errors.AppError, text: str, attachments: Sequence[Attachment]) -> None:
         self._composer.set_text(text)
+        self._composer.set_attachments(attachments)
         self._composer.show_problem(_sentence(error))
 
     @Slot(bool)

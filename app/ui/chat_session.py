@@ -66,7 +66,7 @@ class ChatSession(QObject):
     text_received = Signal(str, str)  # reply id, text
     reply_finished = Signal(str, object, object)  # reply id, MessageState, ReplyStats or None
     reply_failed = Signal(str, object)  # reply id, AppError
-    refused = Signal(object, str)  # AppError, the text to put back into the composer
+    refused = Signal(object, str, object)  # AppError, and what goes back into the composer: text, attachments
     unseen_changed = Signal(object)  # list of ids of messages that the model no longer sees
     branch_changed = Signal(object, str)  # list of Message shown from now on; id of the one that is looked at
     message_changed = Signal(object)  # Message: what is known of it, not its text
@@ -132,7 +132,7 @@ class ChatSession(QObject):
         if self._writing or self._conversation is None:
             return
         if self._engine.model is None and not self._models.is_loading and not self._models.path:
-            self.refused.emit(errors.NoModelLoaded(), text)
+            self.refused.emit(errors.NoModelLoaded(), text, attachments)
             return
         asked, reply = self._store.add_exchange(self._conversation.id, text, self._model_name(), attachments)
         self._conversation = self._store.conversation(self._conversation.id)
@@ -234,6 +234,10 @@ class ChatSession(QObject):
         if draft or attachments or not turns or turns[-1].role != "user":
             turns.append(protocol.ChatMessage("user", with_attachments(draft, attachments)))
         self._engine.preview(self._conversation.id, turns, self._sampling().reply_limit, _policy(self._conversation))
+
+    def unseen(self) -> list[str]:
+        """The messages shown that the model did not see when it wrote the last reply."""
+        return _unseen(self._messages())
 
     def shown_message(self, message_id: str) -> Message | None:
         """A message of the branch that is shown."""
@@ -450,7 +454,7 @@ class ChatSession(QObject):
             self.storage_failed.emit(failure)
         if self._shows(writing.reply):
             self.open(writing.reply.conversation_id)
-        self.refused.emit(error, writing.asked.text)
+        self.refused.emit(error, writing.asked.text, writing.asked.attachments)
         self.conversations_changed.emit()
 
     def _end_writing(

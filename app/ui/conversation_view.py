@@ -13,17 +13,18 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QFont, QKeySequence, QPainter, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.core.conversations import Message, MessageState
 from app.ui import accessibility
+from app.ui.column_item import ColumnItem
 from app.ui.empty_state import EmptyState
 from app.ui.failure_panel import Failure, FailurePanel
 from app.ui.find_bar import FindBar
 from app.ui.message_item import MessageItem
-from app.ui.virtual_column import ColumnItem, VirtualColumn
+from app.ui.virtual_column import VirtualColumn
 
 if TYPE_CHECKING:
     from app.ui.finder import Finder
@@ -60,6 +61,7 @@ class ConversationView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._zoom = 1.0
         self.setObjectName("conversation")
         self._items: list[MessageItem] = []
         self._unseen: frozenset[str] = frozenset()
@@ -79,7 +81,6 @@ class ConversationView(QWidget):
         self._find_bar.text_changed.connect(self._on_find_bar_text_changed)
         self._find_bar.step_requested.connect(self._on_find_bar_step_requested)
         self._find_bar.close_requested.connect(self.end_find)
-        self._zoom = 1.0
         self._jump = _hidden_button("jump_to_the_newest", self.tr("Jump to the newest"))
         self._jump.setParent(self)
         self._jump.clicked.connect(self._column.go_to_end)
@@ -96,6 +97,12 @@ class ConversationView(QWidget):
         self.zoom_in_action = self._action(self.tr("Larger text"), keys.ZoomIn, partial(self._zoom_by, 1))
         self.zoom_in_action.setShortcuts([*self.zoom_in_action.shortcuts(), QKeySequence("Ctrl+=")])
         self.zoom_out_action = self._action(self.tr("Smaller text"), keys.ZoomOut, partial(self._zoom_by, -1))
+        self.previous_message_action = self._action(
+            self.tr("Previous message"), "Ctrl+Up", partial(self._focus_message, -1)
+        )
+        self.next_message_action = self._action(self.tr("Next message"), "Ctrl+Down", partial(self._focus_message, 1))
+        for action in (self.previous_message_action, self.next_message_action):
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self.reset_zoom_action = self._action(self.tr("Normal text size"), "Ctrl+0", partial(self.set_zoom, 1.0))
 
     def _action(self, text: str, keys: QKeySequence.StandardKey | str, do: Callable[[], None]) -> QAction:
@@ -167,6 +174,7 @@ class ConversationView(QWidget):
         if item is None or row is None:
             return
         item.finish(state, footer, failure)
+        self._search_again()
         self._grown = None
         self._chain_tabs(item)
         self._schedule()
@@ -213,6 +221,24 @@ class ConversationView(QWidget):
             self._find(text, item)
         self._schedule()
 
+    def _focus_message(self, step: int) -> None:
+        """Puts the focus on the text of the message before or after, or first on one in sight."""
+        focused = self._column.item_of(QApplication.focusWidget())
+        start = self._items.index(focused) + step if isinstance(focused, MessageItem) else self._first_in_sight()
+        if not 0 <= start < len(self._items):
+            return
+        item = self._items[start]
+        self._column.make_now(item)
+        self._column.go_near(item)
+        if item.row is not None:
+            item.row.tab_chain()[0].setFocus(Qt.FocusReason.ShortcutFocusReason)
+            top = QRect(0, 0, 1, min(item.row.height(), self._column.viewport().height()))
+            self._column.bring_into_sight(item.row, top)
+
+    def _first_in_sight(self) -> int:
+        seen = self._column.item_at(0)
+        return self._items.index(seen) if isinstance(seen, MessageItem) else 0
+
     # Find
 
     def begin_find(self) -> None:
@@ -234,6 +260,12 @@ class ConversationView(QWidget):
         self._finder.find(text, first)
         self._find_bar.show_place(*self._finder.place)
         self._schedule()
+
+    def _search_again(self) -> None:
+        """There are other words than before."""
+        if self._finder:
+            self._finder.search_again()
+            self._find_bar.show_place(*self._finder.place)
 
     def _on_find_bar_text_changed(self, text: str) -> None:
         seen = self._column.item_at(0)
@@ -258,10 +290,13 @@ class ConversationView(QWidget):
         if zoom == self._zoom:
             return
         self._zoom = zoom
-        font = QFont(self.font())
-        font.setPointSizeF(font.pointSizeF() * zoom)
-        self._column.set_text_font(font)
+        self._apply_zoom()
         self.zoom_changed.emit(zoom)
+
+    def _apply_zoom(self) -> None:
+        font = QFont(self.font())
+        font.setPointSizeF(font.pointSizeF() * self._zoom)
+        self._column.set_text_font(font if self._zoom != 1 else QFont())
 
     def _zoom_by(self, step: int) -> None:
         nearest = min(range(len(_ZOOMS)), key=lambda index: abs(_ZOOMS[index] - self._zoom))
@@ -278,8 +313,8 @@ class ConversationView(QWidget):
 
     def _work_for(self, seconds: float) -> None:
         began = time.perf_counter()
-        deadline = began + seconds
-        if self._write(deadline) or self._make_ahead(deadline):
+        # One row at a time is made ahead: while the user scrolls, the frame is needed for what comes into sight.
+        if self._write(began + seconds) or self._column.make_ahead():
             self._schedule()
         self._column.lay_out()
         self._tell_name()
@@ -304,13 +339,6 @@ class ConversationView(QWidget):
         item = self._item(row.message_id)
         if self._finder and item and not row.browser.has_work():
             self._finder.mark(item)
-
-    def _make_ahead(self, deadline: float) -> bool:
-        """Makes rows that may soon be in sight. True if there are more."""
-        while time.perf_counter() < deadline:
-            if not self._column.make_ahead():
-                return False
-        return True
 
     def _tell_name(self) -> None:
         """A reply's name grows with it. Who remembers it is told from time to time."""
@@ -366,9 +394,7 @@ class ConversationView(QWidget):
         self._column.set_items(items, centred=self._empty is not None)
         if self._selection:
             self._selection.check()
-        if self._finder:
-            self._finder.search_again()
-            self._find_bar.show_place(*self._finder.place)
+        self._search_again()
         for item in self._items:
             self._dress(item)
         self._chain_tabs(*(item for item in self._column.items if item.widget))
@@ -417,6 +443,11 @@ class ConversationView(QWidget):
 
     # Qt
 
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange and self._zoom != 1:
+            self._apply_zoom()
+
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
         self._place_jump()
@@ -433,7 +464,7 @@ class ConversationView(QWidget):
         self._jump.setVisible(not at_end)
         self._jump.raise_()
 
-    def _on_row_editing_changed(self, row: MessageRow) -> None:
+    def _on_row_editing_changed(self, row: MessageRow, _is_editing: bool) -> None:
         self._column.lay_out()
         self._column.ensureWidgetVisible(row)
         if item := self._item(row.message_id):

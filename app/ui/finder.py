@@ -86,10 +86,10 @@ class Finder:
         for number, cursor in enumerate(found):
             mark = QTextEdit.ExtraSelection()
             is_current = number == min(current, len(found) - 1) and current >= 0
-            mark.cursor = cursor  # type: ignore[attr-defined]
-            mark.format.setBackground(QColor(look.accent if is_current else look.selection))  # type: ignore[attr-defined]
+            mark.cursor = cursor
+            mark.format.setBackground(QColor(look.accent if is_current else look.selection))
             if is_current:
-                mark.format.setForeground(QColor(look.on_accent))  # type: ignore[attr-defined]
+                mark.format.setForeground(QColor(look.on_accent))
             marks.append(mark)
         if marks or browser.extraSelections():
             browser.setExtraSelections(marks)

@@ -10,8 +10,8 @@ from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QWidget
 
 from app.core.conversations import Message, MessageState
+from app.ui.column_item import ColumnItem
 from app.ui.failure_panel import Failure
-from app.ui.virtual_column import ColumnItem
 
 if TYPE_CHECKING:
     from app.ui.message_row import MessageRow, ReplyRow
@@ -53,7 +53,9 @@ class MessageItem(ColumnItem):
 
     def make(self, parent: QWidget) -> QWidget:
         self.row = row = self._make_row(self._message)
-        row.setParent(parent)  # its text is written in the font of this
+        row.setParent(parent)
+        if row.font() != parent.font():  # under a style sheet it would not be inherited
+            row.setFont(parent.font())
         self._was_settled = False
         if self._ending and isinstance(row, _reply_row()):
             row.finish(*self._ending)

@@ -20,71 +20,13 @@ from PySide6.QtCore import QEvent, QObject, QRect, Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleInterface, QFont, QResizeEvent
 from PySide6.QtWidgets import QAccessibleWidget, QFrame, QScrollArea, QWidget
 
+from app.ui.column_item import ColumnItem, StandIn, StandInInterface
+
 _READABLE = 80  # characters in a line
 _KEPT = 60  # items around what is in sight that have widgets,
 _KEPT_WEIGHT = 120_000  # and the characters in them: a document takes a hundred times the memory of its text
 _MOST_KEPT = 80  # more than that, so that going back and forth makes nothing anew
 _MOST_ROUNDS = 30  # of measuring what came into sight when something else was measured
-
-
-class ColumnItem:
-    """A place in a column. What is not overridden fits a widget that is there from the beginning."""
-
-    def __init__(self, widget: QWidget | None = None) -> None:
-        self.widget = widget
-        self.index = 0  # in the column
-        self.height = 0  # pixels; guessed until it is known
-        self._stand_in: _StandIn | None = None
-
-    def make(self, parent: QWidget) -> QWidget:
-        """The widget, now that it is needed. `widget` holds it from then on."""
-        raise NotImplementedError
-
-    def let_go(self) -> None:
-        """The widget is about to be deleted. `make` may be called again."""
-
-    def estimate(self, _width: int) -> int:
-        """The height in pixels, by guess."""
-        return 0
-
-    @property
-    def may_go(self) -> bool:
-        """Whether the widget could be made again just as it is."""
-        return False
-
-    @property
-    def is_growing(self) -> bool:
-        """Whether its height matters even while it is out of sight."""
-        return True
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether it is shown in full, so that one may be reading it."""
-        return True
-
-    @property
-    def weight(self) -> int:
-        """Characters in it."""
-        return 0
-
-    @property
-    def spoken_name(self) -> str:
-        """For a screen reader, while there is no widget."""
-        return ""
-
-    def spoken(self, content: QWidget) -> QWidget:
-        """What a screen reader finds: the widget, or what stands in for it."""
-        if self.widget is not None:
-            return self.widget
-        if self._stand_in is None:
-            self._stand_in = _StandIn(content, self)
-        return self._stand_in
-
-    def drop_stand_in(self) -> None:
-        """There is a widget now, or nothing any more to stand in for."""
-        if self._stand_in is not None:
-            self._stand_in.deleteLater()
-            self._stand_in = None
 
 
 class VirtualColumn(QScrollArea):
@@ -120,10 +62,13 @@ class VirtualColumn(QScrollArea):
 
     def set_text_font(self, font: QFont) -> None:
         """The font of all that is in the column. What can be made anew is: margins go with the font."""
-        self.content.setFont(font)
         for item in self.live():
             if item.may_go and not _has_focus(item):
                 self._let_go(item)
+        self.content.setFont(font)
+        for item in self._live:
+            if item.widget is not None:
+                item.widget.setFont(font)
         self._width = 0
         self.lay_out()
         self.moved.emit()
@@ -212,6 +157,8 @@ class VirtualColumn(QScrollArea):
     def _let_go(self, item: ColumnItem) -> None:
         item.drop_stand_in()
         if item.widget is not None:
+            if _has_focus(item):  # else Qt would look for what is next, among what is about to go
+                self.setFocus()
             item.let_go()
             item.widget.hide()
             item.widget.deleteLater()
@@ -411,15 +358,6 @@ class ColumnContent(QWidget):
         return super().event(event)
 
 
-class _StandIn(QWidget):
-    """What a screen reader finds of an item that has no widget."""
-
-    def __init__(self, content: QWidget, item: ColumnItem) -> None:
-        super().__init__(content)
-        self.item = item
-        self.hide()
-
-
 class _ContentInterface(QAccessibleWidget):
     """A list of all the items, whether they have widgets or not."""
 
@@ -430,39 +368,24 @@ class _ContentInterface(QAccessibleWidget):
     def childCount(self) -> int:  # noqa: N802
         return len(self._content.column.items)
 
-    def child(self, index: int) -> QAccessibleInterface | None:
+    def child(self, index: int) -> QAccessibleInterface:
         items = self._content.column.items
-        if not 0 <= index < len(items):
-            return None
+        if not 0 <= index < len(items):  # who asks may be behind the times
+            return None  # type: ignore[return-value]
         return QAccessible.queryAccessibleInterface(items[index].spoken(self._content))
 
     def indexOfChild(self, child: QAccessibleInterface) -> int:  # noqa: N802
         widget = child.object()
-        if isinstance(widget, _StandIn):
+        if isinstance(widget, StandIn):
             return widget.item.index
         return next((item.index for item in self._content.column.items if item.widget is widget), -1)
-
-
-class _StandInInterface(QAccessibleWidget):
-    def __init__(self, stand_in: _StandIn) -> None:
-        super().__init__(stand_in, QAccessible.Role.ListItem)
-        self._item = stand_in.item
-
-    def text(self, kind: QAccessible.Text) -> str:
-        return self._item.spoken_name if kind == QAccessible.Text.Name else ""
-
-    def state(self) -> QAccessible.State:
-        state = super().state()
-        state.invisible = False  # type: ignore[assignment]
-        state.offscreen = True  # type: ignore[assignment]
-        return state
 
 
 def _interface_of(_class_name: str, described: QObject) -> QAccessibleInterface | None:
     if isinstance(described, ColumnContent):
         return _ContentInterface(described)
-    if isinstance(described, _StandIn):
-        return _StandInInterface(described)
+    if isinstance(described, StandIn):
+        return StandInInterface(described)
     return None
 
 

@@ -201,7 +201,7 @@ def stream() -> None:
     last = [cost for at, cost in costs if at > len(tokens) * 0.8]
     start, end = sum(first) / len(first), sum(last) / len(last)
     show("streaming, cost of an update (start, end, ratio)", f"{start:8.2f} {end:8.2f} ms {end / start:8.2f}")
-    show("streaming, busy", f"{sum(beats.work) / sum(beats.stalls) * 100:8.0f} %")
+    show("streaming, busy", f"{sum(beats.work) / (time.perf_counter() - began) / 10:8.0f} %")
 
 
 def paint_now(view: ConversationView) -> None:

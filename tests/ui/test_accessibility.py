@@ -12,9 +12,9 @@ from pytestqt.qtbot import QtBot
 
 from app.core.conversations import Message, MessageState
 from app.ui import accessibility
-from app.ui.virtual_column import ColumnContent
 from app.ui.conversation_view import ConversationView, Failure
 from app.ui.message_row import MessageRow, ReplyRow
+from app.ui.virtual_column import ColumnContent
 
 
 def message(number: int, role: str, text: str, state: MessageState = MessageState.COMPLETE) -> Message:
@@ -62,6 +62,30 @@ def test_earlier_messages_come_before_later_ones(view: ConversationView, qtbot: 
     view.show_messages([message(number, "user", str(number)) for number in range(50)])
 
     qtbot.waitUntil(lambda: names(view) == [f"You: {number}" for number in range(50)])
+
+
+def test_messages_far_out_of_sight_are_in_the_list_too(view: ConversationView) -> None:
+    view.show_messages([message(number, "user", str(number)) for number in range(2000)])
+
+    assert names(view) == [f"You: {number}" for number in range(2000)]
+    assert len(view.findChildren(MessageRow)) < 100
+    far = items(view)[10]
+    assert far.state().offscreen
+    assert content(view).indexOfChild(far) == 10
+    assert far.parent().text(QAccessible.Text.Name) == "Conversation"
+
+
+def test_what_stands_for_a_message_goes_when_it_has_a_row(view: ConversationView, qtbot: QtBot) -> None:
+    view.show_messages([message(number, "user", str(number)) for number in range(500)])
+    for place in (10, 250, 499, 10):
+        assert len(names(view)) == 500
+        view.go_to_message(f"m{place}")
+        gc.collect()
+
+        item = items(view)[place]
+        assert item.text(QAccessible.Text.Name) == f"You: {place}"
+        assert isinstance(item.object(), MessageRow)
+        assert content(view).indexOfChild(item) == place
 
 
 def test_a_name_is_made_when_it_is_asked_for(view: ConversationView) -> None:

@@ -7,8 +7,10 @@ from pytestqt.qtbot import QtBot
 
 from app.ui.chat_place import ChatPlace
 from app.ui.composer import Composer
+from app.ui.context_meter import ContextMeter
 from app.ui.conversation_list import ConversationList
 from app.ui.model_picker import ModelPicker
+from app.ui.presets_box import PresetsBox
 from app.ui.settings_panel import SettingsPanel
 from app.ui.status_line import StatusLine
 from app.ui.system_prompt import SystemPrompt
@@ -17,7 +19,7 @@ from app.ui.system_prompt import SystemPrompt
 def new_place(qtbot: QtBot) -> ChatPlace:
     place = ChatPlace(
         *(ConversationList(), ModelPicker(), QTextBrowser(objectName="conversation"), Composer()),
-        *(StatusLine(), SystemPrompt(), SettingsPanel()),
+        *(StatusLine(), ContextMeter(), PresetsBox(), SystemPrompt(), SettingsPanel()),
     )
     qtbot.addWidget(place)
     place.resize(1200, 700)

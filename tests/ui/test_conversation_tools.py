@@ -302,6 +302,32 @@ def test_a_message_that_goes_takes_its_hits_along(view: ConversationView, show: 
     assert hits(view) == "2 of 2"
 
 
+def test_what_a_reply_has_written_is_found_when_it_is_finished(
+    view: ConversationView, show: Callable[..., None], qtbot: QtBot
+) -> None:
+    show("bread")
+    view.add_messages([Message("m1", "c", None, "assistant", "", MessageState.WRITING, "", "Tiny", 0.0, None)])
+    view.begin_find()
+    QTest.keyClicks(find_box(view), "bread")
+
+    view.append_text("m1", "more bread")
+    view.finish("m1", MessageState.COMPLETE, "")
+
+    assert hits(view) == "1 of 2"
+    qtbot.waitUntil(lambda: marked(view) == [["bread"], ["bread"]])
+
+
+def test_the_bar_is_closed_with_the_mouse_too(view: ConversationView, show: Callable[..., None]) -> None:
+    show("bread")
+    view.begin_find()
+    QTest.keyClicks(find_box(view), "bread")
+
+    QTest.mouseClick(view.findChild(QPushButton, "close_find"), Qt.MouseButton.LeftButton)
+
+    assert not find_box(view).isVisible()
+    assert marked(view) == [[]]
+
+
 # Size
 
 
@@ -315,6 +341,18 @@ def test_the_text_becomes_larger_and_smaller(view: ConversationView, show: Calla
     view.reset_zoom_action.trigger()
 
     qtbot.waitUntil(lambda: rows(view)[-1].browser.height() == normal)
+
+
+def test_what_is_in_sight_stays_there_when_the_text_becomes_larger(
+    view: ConversationView, show: Callable[..., None]
+) -> None:
+    show(*(f"text {number}" for number in range(300)))
+    view.go_to_message("m150")
+
+    view.set_zoom(1.5)
+
+    assert "m150" in in_sight(view)
+    assert len({row.browser.font().pointSizeF() for row in rows(view)}) == 1
 
 
 def test_the_keys_for_the_size_work(view: ConversationView, show: Callable[..., None]) -> None:

@@ -123,6 +123,49 @@ def test_showing_other_messages_replaces_everything(view: ConversationView, show
     assert [row.browser.toPlainText() for row in rows(view)] == ["text 8"]
 
 
+def test_the_focus_stays_in_the_conversation_when_others_are_shown(
+    view: ConversationView, show: Callable[..., None]
+) -> None:
+    show(*conversation(100))
+    browser(view).setFocus()
+
+    show(*(message(number, "other") for number in range(100, 200)))
+
+    assert view.isAncestorOf(QApplication.focusWidget())
+
+
+def test_the_focus_stays_on_an_action_when_a_message_is_replaced(
+    view: ConversationView, show: Callable[..., None]
+) -> None:
+    show(*conversation(4))
+    button(rows(view)[1], "copy").setFocus()
+
+    view.replace_message("m1", message(9, "another"))
+
+    focus = QApplication.focusWidget()
+    assert rows(view)[1].isAncestorOf(focus)
+    assert focus.objectName() == "copy"
+
+
+def test_a_message_that_is_being_edited_keeps_its_row(
+    view: ConversationView, show: Callable[..., None], qtbot: QtBot
+) -> None:
+    show(*conversation(300))
+    row = rows(view)[-2]
+    button(row, "edit").click()
+    view.setFocus()
+
+    for place in (0, scroll_bar(view).maximum() // 3, scroll_bar(view).maximum() // 2, 0):
+        scroll_bar(view).setValue(place)
+        settle(view, qtbot, ALL_HAVE_ROWS)
+    qtbot.waitUntil(lambda: not any(other.message_id == "m297" for other in rows(view)))
+
+    assert row in rows(view)
+    with qtbot.waitSignal(view.edit_requested) as asked:
+        row.edit_requested.emit(row.message_id, "other words")
+    assert asked.args == ["m298", "other words"]
+
+
 def test_a_users_own_words_stand_as_they_were_typed(view: ConversationView, show: Callable[..., None]) -> None:
     show(message(0, "**no** markdown\n  and <b>spaces</b>   kept "))
 
@@ -581,6 +624,21 @@ def test_the_tab_key_gets_to_messages_that_had_no_row(view: ConversationView, sh
         QTest.keyClick(focus, Qt.Key.Key_Tab)
 
     assert met == [f"text {number}" for number in range(100)]
+
+
+def test_ctrl_up_and_down_go_from_message_to_message(view: ConversationView, show: Callable[..., None]) -> None:
+    show(*conversation(300))
+    browser(view).setFocus()
+    met = []
+
+    for key in [Qt.Key.Key_Up] * 150 + [Qt.Key.Key_Down]:
+        QTest.keyClick(QApplication.focusWidget(), key, Qt.KeyboardModifier.ControlModifier)
+        focus = QApplication.focusWidget()
+        assert isinstance(focus, MessageBrowser)
+        assert focus.visibleRegion()
+        met.append(focus.toPlainText())
+
+    assert met == [f"text {number}" for number in range(298, 148, -1)] + ["text 150"]
 
 
 # Messages the model does not see, and none at all

@@ -18,10 +18,12 @@ from pytestqt.qtbot import QtBot
 from app.core.conversations import Conversation
 from app.ui.chat_place import ChatPlace
 from app.ui.composer import Composer
+from app.ui.context_meter import ContextMeter
 from app.ui.conversation_list import ConversationList
 from app.ui.library_place import LibraryPlace
 from app.ui.main_window import MainWindow
 from app.ui.model_picker import ModelPicker
+from app.ui.presets_box import PresetsBox
 from app.ui.settings_panel import SettingsPanel
 from app.ui.settings_place import SettingsPlace
 from app.ui.status_line import StatusLine
@@ -33,7 +35,7 @@ CONTROL = Qt.KeyboardModifier.ControlModifier
 def new_window(qtbot: QtBot) -> MainWindow:
     chat = ChatPlace(
         *(ConversationList(), ModelPicker(), QTextBrowser(objectName="conversation"), Composer()),
-        *(StatusLine(), SystemPrompt(), SettingsPanel()),
+        *(StatusLine(), ContextMeter(), PresetsBox(), SystemPrompt(), SettingsPanel()),
     )
     window = MainWindow(chat, LibraryPlace(), SettingsPlace())
     qtbot.addWidget(window)
@@ -123,7 +125,8 @@ def test_tab_goes_around_all_controls_in_reading_order(window: MainWindow, qtbot
     panel = ["system_prompt", "use_the_default", *loading, "temperature", "top_k"]
     start = names.index("chat")
     walk = names[start:] + names[:start]
-    expected = [*rail, *chat, "show_panel", "conversation", "message", "status", *panel]
+    writing = ["conversation", "message", "attach_file", "show_context_details", "status", "preset_actions"]
+    expected = [*rail, *chat, "show_panel", *writing, *panel]
     assert walk[: len(expected)] == expected
     assert walk[-1] == "reply_limit"
 
