@@ -199,7 +199,7 @@ def stream() -> None:
     show("streaming, work between beats (p99, max)", f"{quantile(beats.work, 0.99):8.1f} {max(beats.work):8.1f} ms")
     first = [cost for at, cost in costs if len(tokens) * 0.05 < at < len(tokens) * 0.25]
     last = [cost for at, cost in costs if at > len(tokens) * 0.8]
-    start, end = sum(first) / len(first), sum(last) / len(last)
+    start, end = quantile(first, 0.5), quantile(last, 0.5)
     show("streaming, cost of an update (start, end, ratio)", f"{start:8.2f} {end:8.2f} ms {end / start:8.2f}")
     show("streaming, busy", f"{sum(beats.work) / (time.perf_counter() - began) / 10:8.0f} %")
 

@@ -300,6 +300,26 @@ def test_a_model_is_left_to_the_window(composer: Composer, files: list[Path], qt
     assert composer.attachments() == ()
 
 
+def test_over_the_box_too_text_goes_to_the_composer_and_a_model_to_the_window(qtbot: QtBot, files: list[Path]) -> None:
+    class Window(QWidget):
+        def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+            asked.append(event.mimeData().urls()[0].fileName())
+
+    asked: list[str] = []
+    window = Window(acceptDrops=True)
+    qtbot.addWidget(window)
+    layout = QVBoxLayout(window)
+    layout.addWidget(composer := Composer())
+    window.show()
+    for file, is_taken in ((files[0], True), (Path("/models/tiny.gguf"), False)):
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(file))])
+        keys, button = Qt.KeyboardModifier.NoModifier, Qt.MouseButton.LeftButton
+        event = QDragEnterEvent(QPoint(5, 5), Qt.DropAction.CopyAction, data, button, keys)
+        QApplication.sendEvent(box_of(composer).viewport(), event)
+        assert (file.name not in asked) == is_taken
+
+
 def test_what_cannot_be_attached_is_said_and_the_rest_is_attached(composer: Composer, files: list[Path]) -> None:
     binary = files[0].with_name("photo.jpg")
     binary.write_bytes(b"\xff\xd8\xff\0")
