@@ -329,6 +329,17 @@ class Settings:
             choices=(("system", "Follow the system"), ("light", "Light"), ("dark", "Dark")),
         ),
     )
+    text_size: float = _field(
+        1.0,
+        Setting(
+            Group.APPLICATION,
+            "Text size",
+            "Of conversations. Ctrl++ and Ctrl+- change it as well.",
+            minimum=0.5,
+            maximum=3.0,
+            step=0.1,
+        ),
+    )
 
     offline: bool = _field(
         False,

@@ -301,6 +301,7 @@ class Application(QObject):
         files.exported.connect(self._on_files_exported)
         files.imported.connect(self._on_files_imported)
         files.failed.connect(self._on_library_failed)
+        self._view.zoom_changed.connect(self._on_view_zoom_changed)
         self._presets_presenter.failed.connect(self._on_library_failed)
 
     def status_text(self) -> str:
@@ -353,6 +354,7 @@ class Application(QObject):
         self._panel.set_settings(self.settings.of(self._panel_path))
         self._settings_place.set_settings(shared)
         self._system_prompt.set_default(shared.default_system_prompt)
+        self._view.set_zoom(shared.text_size)
         if self._network_presenter is not None:
             self._network_presenter.show_settings()
         qt = QApplication.instance()
@@ -496,6 +498,11 @@ class Application(QObject):
     @Slot()
     def _on_settings_place_open_folder_requested(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._paths.root)))
+
+    @Slot(float)
+    def _on_view_zoom_changed(self, zoom: float) -> None:
+        if zoom != self.settings.shared().text_size:
+            self.settings.change(dataclasses.replace(self.settings.shared(), text_size=zoom))
 
     @Slot(str)
     def _on_view_link_activated(self, url: str) -> None:

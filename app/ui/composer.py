@@ -13,6 +13,7 @@ from PySide6.QtGui import (
     QAccessibleAnnouncementEvent,
     QDragEnterEvent,
     QDropEvent,
+    QFocusEvent,
     QFontMetricsF,
     QKeyEvent,
     QKeySequence,
@@ -82,7 +83,6 @@ class Composer(QWidget):
         self._stop.clicked.connect(self.stop_requested)
         self._escape = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)
         self._escape.activated.connect(self.stop_requested)
-        self.setFocusProxy(self._box)
         self._lay_out()
         self.set_writing(False)
 
@@ -185,6 +185,10 @@ class Composer(QWidget):
         return bool(self.text().strip() or self._attachments)
 
     # Events
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        # A focus proxy would do the same, but Tab on its way in would skip what comes before it.
+        self._box.setFocus(event.reason())
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         if _files_in(event.mimeData()):

@@ -45,7 +45,6 @@ class PresetsBox(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(label)
         layout.addLayout(row)
-        self.setFocusProxy(self._combo)
         self.set_presets([])
 
     def set_presets(self, presets: Sequence[Preset]) -> None:
