@@ -289,6 +289,7 @@ class Application(QObject):
         window, chat, files = self.window, self._chat_presenter, self._files
         messages, sidebar = self._message_presenter, self._sidebar_presenter
         window.search_requested.connect(self._conversations.focus_search)
+        window.text_files_dropped.connect(self._composer.add_files)
         window.export_requested.connect(self._on_window_export_requested)
         window.export_all_requested.connect(files.export_all)
         window.import_requested.connect(files.ask_import)

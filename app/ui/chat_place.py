@@ -79,9 +79,8 @@ class ChatPlace(QWidget):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(settings)
         scroll.setMinimumWidth(settings.minimumSizeHint().width() + scroll.verticalScrollBar().sizeHint().width())
-        panel = QWidget()
+        panel = _Panel(system_prompt)
         panel.setObjectName("panel")
-        panel.setFocusProxy(system_prompt)
         layout = QVBoxLayout(panel)
         layout.addWidget(presets)
         layout.addWidget(system_prompt, 1)
@@ -117,3 +116,14 @@ class ChatPlace(QWidget):
         """Goes back to what `save_layout` returned; what makes no sense is left as it is."""
         self._splitter.restoreState(QByteArray.fromHex(str(layout.get("splitter")).encode()))
         self.show_panel(layout.get("panel") is not False)
+
+
+class _Panel(QWidget):
+    """Hands the focus on to `first`. A focus proxy would make Tab skip what comes before it."""
+
+    def __init__(self, first: QWidget) -> None:
+        super().__init__()
+        self._first = first
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        self._first.setFocus(event.reason())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QMimeData, Qt, Signal, SignalInstance
 from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence
@@ -32,6 +33,7 @@ class MainWindow(QMainWindow):
     """Shows one place at a time. A file dropped anywhere on it is a wish to open that file."""
 
     open_file_requested = Signal(str)  # path
+    text_files_dropped = Signal(object)  # list of Path
     closing = Signal()
     new_conversation_requested = Signal()
     undo_delete_requested = Signal()
@@ -192,13 +194,21 @@ class MainWindow(QMainWindow):
         super().closeEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
-        if _file_in(event.mimeData()):
+        if _files_in(event.mimeData()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        if path := _file_in(event.mimeData()):
-            event.acceptProposedAction()
-            self.open_file_requested.emit(path)
+        paths = _files_in(event.mimeData())
+        if not paths:
+            return
+        event.acceptProposedAction()
+        model = next((path for path in paths if path.suffix.lower() == ".gguf"), None)
+        if model is not None:
+            self.open_file_requested.emit(str(model))
+        elif self._stack.currentWidget() is self._chat:
+            self.text_files_dropped.emit(paths)
+        else:
+            self.open_file_requested.emit(str(paths[0]))  # which says why it is no model
 
     def _on_place_triggered(self, action: QAction) -> None:
         self.show_place(action.data())
@@ -239,6 +249,6 @@ class MainWindow(QMainWindow):
         box.open()
 
 
-def _file_in(data: QMimeData) -> str:
-    """The first local file of a drag; empty if there is none."""
-    return next((url.toLocalFile() for url in data.urls() if url.isLocalFile()), "")
+def _files_in(data: QMimeData) -> list[Path]:
+    """The local files of a drag."""
+    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]

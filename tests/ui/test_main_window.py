@@ -125,7 +125,7 @@ def test_tab_goes_around_all_controls_in_reading_order(window: MainWindow, qtbot
     panel = ["system_prompt", "use_the_default", *loading, "temperature", "top_k"]
     start = names.index("chat")
     walk = names[start:] + names[:start]
-    writing = ["conversation", "message", "show_context_details", "status", "preset_actions"]
+    writing = ["conversation", "attach_file", "message", "show_context_details", "status", "preset_actions"]
     expected = [*rail, *chat, "show_panel", *writing, *panel]
     assert walk[: len(expected)] == expected
     assert walk[-1] == "reply_limit"
