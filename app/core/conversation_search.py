@@ -15,6 +15,7 @@ from app.core.database import Connection, Row, execute, folded
 _BEFORE, _AFTER = 40, 120  # characters shown around what was found
 _LOOKED_THROUGH = 2000  # messages at most, for one search
 _PIECE = 3
+_BLANKS = " \n\t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,7 @@ class Hit:
 def search(connection: Connection, text: str, limit: int = 100) -> list[Hit]:
     """Conversations not deleted whose title has `text`, then messages, the newest first. Case and accents are ignored.
 
-    A message that was deleted, or is in a branch not shown, is found as well: nothing that was written is hidden, and
-    whoever opens it is shown its branch.
+    A message in a branch that is not shown is found as well: whoever opens it is shown its branch.
     """
     wanted = folded(" ".join(text.split()))
     if not wanted:
@@ -72,7 +72,8 @@ def _messages(connection: Connection, wanted: str) -> list[Row]:
     )
     joined = "JOIN conversations ON conversations.id = conversation_id"
     shown = "conversations.deleted_at IS NULL AND messages.deleted_at IS NULL"
-    if len(wanted) < _PIECE:
+    query = _query(wanted)
+    if not query:
         newest = f"(SELECT * FROM messages ORDER BY position DESC LIMIT {_LOOKED_THROUGH})"
         return execute(connection, f"{columns} FROM {newest} AS messages {joined} WHERE {shown}")
     return execute(
@@ -80,14 +81,25 @@ def _messages(connection: Connection, wanted: str) -> list[Row]:
         f"{columns} FROM "
         "(SELECT rowid FROM message_index WHERE message_index MATCH ? ORDER BY rowid DESC LIMIT ?) AS found "
         f"JOIN messages ON messages.position = found.rowid {joined} WHERE {shown}",
-        *(_query(wanted), _LOOKED_THROUGH),
+        *(query, _LOOKED_THROUGH),
     )
 
 
 def _query(wanted: str) -> str:
-    """All pieces of each word, as FTS5 writes them."""
+    """All pieces of `wanted`, as FTS5 writes them; empty if there are none that say something.
+
+    Where `wanted` has a blank, a text may have several, or break the line: a piece with a blank in its middle is not
+    looked for, one with a blank at an end may have a line break there.
+    """
     pieces = dict.fromkeys(wanted[start : start + _PIECE] for start in range(len(wanted) - _PIECE + 1))
-    return " AND ".join('"' + piece.replace('"', '""') + '"' for piece in pieces)
+    return " AND ".join(_any_blank(piece) for piece in pieces if piece[1] != " ")
+
+
+def _any_blank(piece: str) -> str:
+    quoted = '"' + piece.replace('"', '""') + '"'
+    if " " not in piece:
+        return quoted
+    return "(" + " OR ".join(quoted.replace(" ", blank) for blank in _BLANKS) + ")"
 
 
 def _hit(row: Row, text: str, message_id: str | None, wanted: str) -> Hit:

@@ -7,7 +7,8 @@ resources/conversation-format.md; whoever changes it raises `VERSION` and keeps 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,8 @@ from app.core.conversation import Conversation, Message, with_attachments
 
 FORMAT = "paddock-conversations"
 VERSION = 1
+
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,25 +30,26 @@ class Exported:
     shown: Sequence[str]
 
 
-def to_json(conversations: Sequence[Exported], now: float) -> str:
-    """All of it, for Paddock or a program to read."""
-    document = {
-        "format": FORMAT,
-        "version": VERSION,
-        "exported_at": _moment(now),
-        "conversations": [_conversation_values(one) for one in conversations],
-    }
-    return json.dumps(document, indent=1, ensure_ascii=True) + "\n"
+def to_json(conversations: Iterable[Exported], now: float) -> str:
+    """All of it, for Paddock or a program to read: a conversation a line.
+
+    Not in one go: while json encodes, no other thread gets its turn, that of the window included.
+    """
+    head = json.dumps({"format": FORMAT, "version": VERSION, "exported_at": _moment(now)})
+    lines = ",\n".join(json.dumps(_conversation_values(one)) for one in conversations)
+    return f'{head[:-1]}, "conversations": [\n{lines}\n]}}\n'
 
 
 def to_markdown(exported: Exported) -> str:
     """What is shown of the conversation, for people to read."""
     conversation = exported.conversation
-    parts = [f"# {_line(conversation.title) or 'Conversation'}", _moment(conversation.created_at)]
+    parts = [f"# {_line(conversation.title) or 'Conversation'}"]
+    if conversation.created_at:
+        parts.append(_moment(conversation.created_at))
     if conversation.system_prompt:
         parts.append("> " + conversation.system_prompt.replace("\n", "\n> "))
     for message in shown_messages(exported):
-        parts += [f"## {author(message)}", with_attachments(message.text, message.attachments)]
+        parts += [f"## {author(message)}", _closed(with_attachments(message.text, message.attachments))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -94,6 +98,19 @@ def _message_values(message: Message) -> dict[str, Any]:
         "deleted": message.deleted,
         "attachments": [{"name": one.name, "text": one.text} for one in message.attachments],
     }
+
+
+def _closed(text: str) -> str:
+    """`text` with an end for the code it ends in, as a reply that was stopped may: what follows is no code."""
+    fence = ""
+    for line in text.split("\n"):
+        if found := _FENCE.match(line):
+            run, rest = found.groups()
+            if not fence and not (run[0] == "`" and "`" in rest):
+                fence = run
+            elif fence and run.startswith(fence) and not rest.strip():
+                fence = ""
+    return f"{text}\n{fence}" if fence else text
 
 
 def _line(text: str) -> str:

@@ -1,7 +1,7 @@
 """Reads conversations that Paddock or another app exported. Which app it was shows in the file itself.
 
 What a file says is hostile input: every value is looked at before it is used, what makes no sense costs only itself,
-and what was left out is told. Nothing is written here: what was read goes into the store as a whole, or not at all.
+and what was left out is told. Nothing is written here: each conversation goes into the store as a whole, or not at all.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from app.core.conversation import Attachment, Conversation, Message, MessageState
@@ -21,6 +22,8 @@ Values = Mapping[str, Any]
 _LARGEST = 1 << 30  # bytes
 _MOST_MESSAGES = 100_000  # in one conversation
 _LATEST = 4e9  # seconds since 1970; later moments are milliseconds, or none
+_LONGEST_NAME = 200  # characters of a title, or of a folder's name
+_POLICIES = ("oldest", "middle", "ask")
 
 
 class CannotImport(AppError):
@@ -46,12 +49,23 @@ class Import:
     left_out: int
 
 
+def read_file(path: Path) -> Import:
+    """What is in that file. Raises `CannotImport`, with the reason."""
+    try:
+        if not path.is_file():  # a pipe would be waited for
+            raise CannotImport("It is no file.")
+        if path.stat().st_size > _LARGEST:
+            raise CannotImport("It is larger than any export.")
+        return read(path.read_bytes())
+    except OSError as error:
+        raise CannotImport(f"{error.strerror}.") from error
+    except MemoryError as error:
+        raise CannotImport("There is not enough memory to read it.") from error
+
+
 def read(data: bytes) -> Import:
-    """Raises `CannotImport`, with the reason."""
-    if len(data) > _LARGEST:
-        raise CannotImport("It is larger than any export.")
-    text = data.decode("utf-8-sig", "replace")
-    document = _document(text)
+    """What is in a file of these bytes. Raises `CannotImport`, with the reason."""
+    document = _document(data.decode("utf-8-sig", "replace"))
     for source, is_theirs, conversations in _SOURCES:
         if is_theirs(document):
             return _collected(source, conversations(document))
@@ -66,7 +80,7 @@ def _collected(source: str, found: Iterable[Imported | None]) -> Import:
 
 def _document(text: str) -> Any:
     try:
-        return json.loads(text)
+        return _loads(text)
     except RecursionError as error:
         raise CannotImport("It is nested too deeply.") from error
     except ValueError as error:
@@ -78,9 +92,15 @@ def _document(text: str) -> Any:
 def _json_lines(text: str) -> list[Any]:
     """A value a line, as Jan keeps messages; nothing if a line is none."""
     try:
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
+        return [_loads(line) for line in text.split("\n") if line.strip()]
     except (ValueError, RecursionError):
         return []
+
+
+def _loads(text: str) -> Any:
+    # The hook does what json does without it, but in Python: so other threads, that of the window included, get their
+    # turn while a large file is read. `NaN` and the like are no JSON.
+    return json.loads(text, object_pairs_hook=lambda pairs: dict(pairs), parse_constant=lambda _: None)
 
 
 # Paddock
@@ -118,8 +138,8 @@ def _paddock(document: Values) -> Iterator[Imported | None]:
             draft=_words(values.get("draft")),
             pinned=values.get("pinned") is True,
             archived=values.get("archived") is True,
-            folder=_words(values.get("folder")),
-            policy=_words(values.get("policy")) or "oldest",
+            folder=_name(values.get("folder")),
+            policy=next((one for one in _POLICIES if one == values.get("policy")), "oldest"),
         )
         yield _imported(conversation, messages, values.get("head"))
 
@@ -230,11 +250,9 @@ def _is_jan(document: Any) -> bool:
 
 def _jan(document: Any) -> Iterator[Imported | None]:
     messages: list[Message] = []
-    for values in _dicts(document):
+    for place, values in enumerate(_dicts(document)):
         parent = messages[-1].id if messages else None
-        messages.append(
-            _message(values.get("id"), parent, values.get("role"), _jan_text(values), values.get("created_at"))
-        )
+        messages.append(_message(str(place), parent, values.get("role"), _jan_text(values), values.get("created_at")))
     first = next((message.text for message in messages if message.role == "user"), "")
     made = messages[0].created_at if messages else 0.0
     yield _imported(_conversation(first[:60], made, made), messages, None)
@@ -261,7 +279,7 @@ _SOURCES = (
 
 
 def _imported(
-    conversation: Conversation, messages: list[Message], head: Any, skipped: Mapping[str, Any] | None = None
+    conversation: Conversation, messages: list[Message], head: Any, skipped: dict[str, Any] | None = None
 ) -> Imported | None:
     ordered = _parents_first(messages)
     if not ordered or len(ordered) > _MOST_MESSAGES:
@@ -270,18 +288,21 @@ def _imported(
     return Imported(conversation, tuple(ordered), last)
 
 
-def _without_skipped(messages: list[Message], skipped: Mapping[str, Any]) -> list[Message]:
+def _without_skipped(messages: list[Message], skipped: dict[str, Any]) -> list[Message]:
     """Messages whose parents are those that remain."""
     ids = {message.id for message in messages}
     return [replace(one, parent_id=_known_parent(one.parent_id, skipped, ids)) for one in messages]
 
 
-def _known_parent(parent: Any, skipped: Mapping[str, Any], ids: set[str]) -> str | None:
-    seen = set()
-    while isinstance(parent, str) and parent not in ids and parent in skipped and parent not in seen:
-        seen.add(parent)
-        parent = skipped[parent]
-    return parent if isinstance(parent, str) and parent in ids else None
+def _known_parent(parent: Any, skipped: dict[str, Any], ids: set[str]) -> str | None:
+    """The nearest message above, past those that were skipped, whose way up is then known."""
+    passed = []
+    while isinstance(parent, str) and parent not in ids and parent in skipped:
+        passed.append(parent)
+        parent = skipped.pop(parent)  # taken out, so that a loop ends
+    found = parent if isinstance(parent, str) and parent in ids else None
+    skipped.update(dict.fromkeys(passed, found))
+    return found
 
 
 def _parents_first(messages: list[Message]) -> list[Message]:
@@ -304,7 +325,7 @@ def _parents_first(messages: list[Message]) -> list[Message]:
 
 def _conversation(title: Any, created_at: Any, used_at: Any) -> Conversation:
     made = _moment(created_at)
-    return Conversation("", " ".join(_words(title).split())[:200], "", "", made, _moment(used_at) or made)
+    return Conversation("", _name(title), "", "", made, _moment(used_at) or made)
 
 
 def _message(message_id: Any, parent: Any, role: Any, text: Any, created_at: Any) -> Message:
@@ -331,6 +352,11 @@ def _state(value: Any) -> MessageState:
 
 def _dicts(value: Any) -> list[dict[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _name(value: Any) -> str:
+    """On one line."""
+    return " ".join(_words(value).split())[:_LONGEST_NAME]
 
 
 def _words(value: Any) -> str:

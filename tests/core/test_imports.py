@@ -160,7 +160,8 @@ def test_jan_with_a_message_a_line():
     result = read("\n".join(map(json.dumps, lines)).encode())
     assert result.source == "Jan"
     assert texts(result) == [("user", "Hi"), ("assistant", "Hello")]
-    assert result.conversations[0].messages[1].parent_id == "a"
+    first, second = result.conversations[0].messages
+    assert second.parent_id == first.id
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"{}", b"[]", b"[1, 2]", b'{"format": "other"}', b"[" * 100_000])
