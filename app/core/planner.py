@@ -5,7 +5,7 @@ What is chosen is the best plan that fits. This says what is better, and so a pl
 1. A context that a conversation can do with.
 2. A KV cache of f16. Only where that alone prevents such a context, one of q8_0: it is hardly less exact.
 3. More layers on the GPU. They count before
-4. a longer context, for few conversations need it.
+4. a longer context, for few conversations need it; none of more than 16 384 tokens is chosen.
 
 Where no plan has a useful context, it is the longest there can be, in a cache of q8_0. A GPU that is in use helps to
 read prompts even without layers, but needs buffers for that; where these prevent the better plan it is left alone.
@@ -43,6 +43,7 @@ _GPU_MARGIN = 300 << 20
 _CONTEXT_STEP = 256  # llama.cpp rounds up to it
 _SHORTEST_CONTEXT = 512
 _USEFUL_CONTEXT = 4096
+_LONGEST_CONTEXT = 16_384  # of those chosen: the cache is filled with zeros at the start, used or not
 _WORTH_READING = 20  # reading the file must save a twentieth of the memory: a mapped one starts faster
 
 
@@ -149,7 +150,7 @@ class _Planner:
         self._all_layers = range(facts.layers + 2 if free.gpus else 1)  # llama.cpp counts the output as one more
         self._layers = self._all_layers if wishes.gpu_layers is None else _only(wishes.gpu_layers)
         trained = max(facts.trained_context or _USEFUL_CONTEXT, _SHORTEST_CONTEXT)
-        contexts = range(_SHORTEST_CONTEXT, trained + 1, _CONTEXT_STEP)
+        contexts = range(_SHORTEST_CONTEXT, min(trained, _LONGEST_CONTEXT) + 1, _CONTEXT_STEP)
         self._contexts = contexts if wishes.context_length is None else _only(wishes.context_length)
         self._useful_contexts = self._contexts[: (_USEFUL_CONTEXT - _SHORTEST_CONTEXT) // _CONTEXT_STEP + 1]
 
@@ -341,7 +342,10 @@ class _Planner:
 
     def _reason_for_context(self, options: LoadOptions) -> str:
         if options.context_length == self._contexts[-1]:
-            return "As long as the model can use." if self._facts.trained_context else "The model does not say more."
+            trained = self._facts.trained_context
+            if trained > options.context_length + _CONTEXT_STEP:
+                return f"Enough for long conversations. The model can use up to {format_count(trained)}."
+            return "As long as the model can use." if trained else "The model does not say more."
         if not self._fits(options, _Margin.FULL):
             return "The shortest, as memory is short."
         return "As long as leaves memory to spare."

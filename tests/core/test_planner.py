@@ -214,13 +214,20 @@ def test_a_model_that_does_not_say_its_context_gets_a_useful_one():
 
 
 def test_a_long_context_leaves_half_of_what_the_weights_leave():
-    found = planned(EIGHT_BILLION, Settings(), free(16))
+    found = planned(EIGHT_BILLION, Settings(), free(8))
     weights = found.bill.on(RAM).mapped
     longer = dataclasses.replace(found.options, context_length=found.options.context_length + 256)
     for options, is_within in ((found.options, True), (longer, False)):
-        needed = EIGHT_BILLION.bill(options, free(16)).on(RAM).required
-        assert (needed <= (16 * GIB - weights) // 2) is is_within
+        needed = EIGHT_BILLION.bill(options, free(8)).on(RAM).required
+        assert (needed <= (8 * GIB - weights) // 2) is is_within
     assert found.options.context_length > 4096
+
+
+def test_no_longer_context_is_chosen_than_long_conversations_need():
+    found = planned(EIGHT_BILLION, Settings(), free(64))
+    assert found.options.context_length == 16_384
+    assert dict(found.reasons)["context_length"].startswith("Enough for long conversations.")
+    assert planned(EIGHT_BILLION, Settings(context_length=100_000), free(64)).options.context_length == 100_000
 
 
 def test_a_mapped_file_that_would_have_to_be_read_again_and_again_does_not_fit():
