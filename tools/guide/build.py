@@ -23,7 +23,7 @@ RESULT = Path(__file__).parents[2] / "resources" / "guide.gguf"
 
 _PIECES = 1600
 _DROPOUT = 0.1
-_STEPS = 1800
+_STEPS = 2600
 _FIRST_KEPT_BACK, _KEPT_BACK = 5, 10  # every tenth question, from which on
 _EXPORT_INTERVAL = 100  # steps
 
