@@ -57,6 +57,8 @@ class ScriptedChild:
                     self.send(protocol.ModelUnloaded())
                 case protocol.Generate() as command:
                     self.generate(command)
+                case protocol.PreviewPrompt() as command:
+                    self.preview(command)
 
     def load(self, command: protocol.LoadModel) -> None:
         if self.behaviour == "aborts":
@@ -102,6 +104,12 @@ class ScriptedChild:
                 os.kill(os.getpid(), signal.SIGSEGV)
         stats = protocol.ReplyStats(reason, 100, 0, count, 0.1, 1 / PACE, 100 + count, 2048, 7)
         self.send(protocol.ReplyFinished(command.reply_id, stats))
+
+    def preview(self, command: protocol.PreviewPrompt) -> None:
+        text = "\n".join(f"<{message.role}>{message.text}" for message in command.messages)
+        self.send(
+            protocol.PromptPreviewed(command.request_id, 2048, text, system=20, history=180, last=12, reserve=512)
+        )
 
     def write(self, reply_id: str, text: str) -> None:
         if self.log is not None:

@@ -32,8 +32,11 @@ from PySide6.QtWidgets import (
 )
 
 from app.core import guide
+from app.core.conversations import ConversationStore
 from app.core.database import open_database
+from app.core.memory import DeviceBill, DeviceMemory
 from app.core.paths import DataPaths
+from app.core.planner import Fit
 from app.core.settings import Settings, SettingsStore
 from app.engine import protocol
 from app.ui.application import Application
@@ -67,6 +70,9 @@ water    20 litres at once, then weekly in the first summer
 """
 
 
+BILL = (DeviceBill("RAM", weights=668_000_000, kv_cache=46_137_344, buffers=14_500_000),)
+
+
 class Gardener(ScriptedChild):
     """Answers the question above, and stops or dies in the middle if its behaviour says so."""
 
@@ -90,13 +96,34 @@ class Gardener(ScriptedChild):
                 layers=22,
                 backend="CPU",
                 template_source="model",
+                bill=BILL,
+                plan=protocol.MemoryEstimated(
+                    request_id=command.request_id,
+                    devices=BILL,
+                    memory=(DeviceMemory("RAM", "Memory", 16 << 30, 11 << 30),),
+                    context_length=2048,
+                    gpu_layers=0,
+                    layers=22,
+                    threads=4,
+                    cache_type_k="f16",
+                    cache_type_v="f16",
+                    mapped=False,
+                    fit=Fit.IN_RAM.value,
+                    missing=0,
+                    suggestion="",
+                    reasons=(
+                        ("context_length", "As long as the model can use."),
+                        ("threads", "One for each physical core of the processor."),
+                        ("gpu_layers", "There is no graphics card to use."),
+                    ),
+                ),
             )
         )
 
     def generate(self, command: protocol.Generate) -> None:
         whole = self.behaviour == "answering"
         text = ANSWER if whole else ANSWER[: len(ANSWER) * 3 // 5]
-        self.send(protocol.PromptProgress(command.reply_id, 61, 61, 0, 0))
+        self.send(protocol.PromptProgress(command.reply_id, 61, 61, 0, ()))
         self.send(protocol.TextReceived(command.reply_id, text))
         self.send(protocol.WriteProgress(command.reply_id, 148, 21.4, 209))
         if self.behaviour == "crashing":
@@ -125,6 +152,11 @@ class Studio:
 
     def ask(self) -> None:
         self.application.chat.send(QUESTION)
+
+    def last_message(self) -> str:
+        conversation = self.application.chat.conversation
+        assert conversation is not None
+        return ConversationStore(self._database).messages(conversation.id)[-1].id
 
     def close(self) -> None:
         self.application.window.close()
@@ -160,10 +192,34 @@ def take(folder: Path, name: str, behaviour: str, appearance: str) -> None:
         wait_for(lambda: any(word in status() for word in ("Writing", "21.4", "stopped unexpectedly")))
         if behaviour == "crashing":
             wait_for(lambda: not studio.application.chat.is_writing)
-    pause(200)
+    pause(900)  # until the context meter has its answer
     path = folder / f"{name}-{appearance}.png"
     studio.application.window.grab().save(str(path))
     print(path)
+    studio.close()
+    shutil.rmtree(data)
+
+
+def take_conversations(folder: Path, appearance: str) -> None:
+    """Versions of a reply, and the search in all conversations."""
+    data = Path(tempfile.mkdtemp())
+    studio = Studio(data, "answering", appearance)
+    chat, window = studio.application.chat, studio.application.window
+    studio.begin("/models/tinyllama-1.1b-chat-v1.0.Q4_K_M.gguf")
+    wait_for(lambda: studio.application.status_text().startswith("Ready"))
+    studio.ask()
+    wait_for(lambda: not chat.is_writing)
+    assert chat.conversation is not None
+    chat.answer_again(studio.last_message())
+    wait_for(lambda: not chat.is_writing)
+    pause(500)
+    for name, text in (("versions", ""), ("search-conversations", "apple")):
+        box = window.findChild(QLineEdit, "search_conversations")
+        box.setText(text)
+        pause(800)
+        path = folder / f"{name}-{appearance}.png"
+        window.grab().save(str(path))
+        print(path)
     studio.close()
     shutil.rmtree(data)
 
@@ -244,6 +300,7 @@ def main() -> None:
             ("crash", "crashing"),
         ):
             take(folder, name, behaviour, appearance)
+        take_conversations(folder, appearance)
         take_library(folder, appearance)
 
 
