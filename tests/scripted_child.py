@@ -106,6 +106,10 @@ class ScriptedChild:
         self.send(protocol.ReplyFinished(command.reply_id, stats))
 
     def preview(self, command: protocol.PreviewPrompt) -> None:
+        refusal = {"too_long": "MessageTooLong", "full": "ContextFull"}.get(self.behaviour, "")
+        if refusal:
+            self.send(protocol.PromptPreviewed(command.request_id, 2048, refusal=refusal, detail="It is too long."))
+            return
         text = "\n".join(f"<{message.role}>{message.text}" for message in command.messages)
         self.send(
             protocol.PromptPreviewed(command.request_id, 2048, text, system=20, history=180, last=12, reserve=512)

@@ -55,9 +55,12 @@ MAY_BE_IMPORTED_BY: dict[str, tuple[str, ...]] = {
     "keyring": ("app.core.secrets",),
     "llama_cpp": ("app.engine.llama",),
     "markdown_it": ("app.ui.markdown",),
+    "latex2mathml": ("app.ui.maths",),
     "platformdirs": ("app.core.paths",),
     "psutil": ("app.core.hardware",),
+    "pygments": ("app.ui.code_lexer",),
     "sqlite3": ("app.core.database",),
+    "ziamath": ("app.ui.maths",),
     # One way out. A second start finds the first through a socket of this computer.
     "app.core.connections": ("app.core.network",),
     "PySide6.QtNetwork": ("app.ui.single_instance",),

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 # The engine child's, or imported by whoever needs them first.
-HEAVY = {"asyncio", "huggingface_hub", "jinja2", "llama_cpp", "markdown_it", "numpy", "psutil"}
+HEAVY = {"asyncio", "huggingface_hub", "jinja2", "llama_cpp", "markdown_it", "numpy", "psutil", "pygments", "ziamath"}
 
 
 def _modules_after(statement: str) -> set[str]:

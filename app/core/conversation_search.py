@@ -14,6 +14,7 @@ from app.core.database import Connection, Row, execute, folded
 
 _BEFORE, _AFTER = 40, 120  # characters shown around what was found
 _LOOKED_THROUGH = 2000  # messages at most, for one search
+_AT_A_TIME = 200
 _PIECE = 3
 _BLANKS = " \n\t"
 
@@ -65,34 +66,40 @@ def _titles(connection: Connection, wanted: str) -> list[Row]:
     )
 
 
-def _messages(connection: Connection, wanted: str) -> list[Row]:
-    columns = (
-        "SELECT messages.id AS message_id, messages.text, conversations.id AS conversation_id, conversations.title, "
-        "conversations.used_at"
-    )
-    joined = "JOIN conversations ON conversations.id = conversation_id"
-    shown = "conversations.deleted_at IS NULL AND messages.deleted_at IS NULL"
-    query = _query(wanted)
-    if not query:
-        newest = f"(SELECT * FROM messages ORDER BY position DESC LIMIT {_LOOKED_THROUGH})"
-        return execute(connection, f"{columns} FROM {newest} AS messages {joined} WHERE {shown}")
-    return execute(
-        connection,
-        f"{columns} FROM "
-        "(SELECT rowid FROM message_index WHERE message_index MATCH ? ORDER BY rowid DESC LIMIT ?) AS found "
-        f"JOIN messages ON messages.position = found.rowid {joined} WHERE {shown}",
-        *(query, _LOOKED_THROUGH),
-    )
+def _messages(connection: Connection, wanted: str) -> Iterator[Row]:
+    """Messages that may have it, the newest first. Their texts come a few at a time: often the first are enough."""
+    places = _places(connection, wanted)
+    for start in range(0, len(places), _AT_A_TIME):
+        some = ",".join(map(str, places[start : start + _AT_A_TIME]))
+        yield from execute(
+            connection,
+            "SELECT messages.id AS message_id, messages.text, conversations.id AS conversation_id, "
+            "conversations.title, conversations.used_at "
+            "FROM messages JOIN conversations ON conversations.id = conversation_id "
+            f"WHERE messages.position IN ({some}) "
+            "AND conversations.deleted_at IS NULL AND messages.deleted_at IS NULL ORDER BY messages.position DESC",
+        )
+
+
+def _places(connection: Connection, wanted: str) -> list[int]:
+    if query := _query(wanted):
+        sql = "SELECT rowid FROM message_index WHERE message_index MATCH ? ORDER BY rowid DESC LIMIT ?"
+        rows = execute(connection, sql, query, _LOOKED_THROUGH)
+    else:
+        rows = execute(
+            connection, "SELECT position AS rowid FROM messages ORDER BY position DESC LIMIT ?", _LOOKED_THROUGH
+        )
+    return [row["rowid"] for row in rows]
 
 
 def _query(wanted: str) -> str:
     """All pieces of `wanted`, as FTS5 writes them; empty if there are none that say something.
 
-    Where `wanted` has a blank, a text may have several, or break the line: a piece with a blank in its middle is not
-    looked for, one with a blank at an end may have a line break there.
+    Where `wanted` has a blank, a text may have several, or break the line: a piece with a blank in its middle or two is
+    not looked for, one with a blank at an end may have a line break there.
     """
     pieces = dict.fromkeys(wanted[start : start + _PIECE] for start in range(len(wanted) - _PIECE + 1))
-    return " AND ".join(_any_blank(piece) for piece in pieces if piece[1] != " ")
+    return " AND ".join(_any_blank(piece) for piece in pieces if piece[1] != " " and piece.count(" ") < 2)
 
 
 def _any_blank(piece: str) -> str:

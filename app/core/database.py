@@ -202,7 +202,8 @@ def folded(text: str) -> str:
     import unicodedata  # noqa: PLC0415 (most texts do without)
 
     parts = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(part for part in parts if not unicodedata.combining(part))
+    marks = {part for part in set(parts) if unicodedata.combining(part)}
+    return "".join(part for part in parts if part not in marks) if marks else parts
 
 
 def _create(path: Path) -> None:

@@ -14,11 +14,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.core.conversation import Conversation, Message, with_attachments
+from app.core.errors import AppError, StorageError
 
 FORMAT = "paddock-conversations"
 VERSION = 1
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+
+
+class CannotExport(StorageError):
+    title = "This was not exported"
+    hint = "Export it to another place, or free some space there."
+
+
+class CannotPrint(AppError):
+    title = "This was not printed"
+    hint = "Check that the printer is there and ready, then print again."
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,9 +98,12 @@ def _json_lines(text: str) -> list[Any]:
 
 
 def _loads(text: str) -> Any:
-    # The hook does what json does without it, but in Python: so other threads, that of the window included, get their
-    # turn while a large file is read. `NaN` and the like are no JSON.
-    return json.loads(text, object_pairs_hook=lambda pairs: dict(pairs), parse_constant=lambda _: None)
+    return json.loads(text, object_pairs_hook=_object, parse_constant=lambda _: None)  # `NaN` and the like are no JSON
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """As json does by itself, but in Python: so other threads, the window's too, get their turn meanwhile."""
+    return dict(pairs)
 
 
 # Paddock

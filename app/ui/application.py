@@ -12,7 +12,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -156,7 +156,8 @@ class Application(QObject):
         self._paths = paths
         self.settings = SettingsSession(paths, self)
         self._panel_path = ""  # the model whose settings the panel shows
-        self._deleted = ""  # the conversation that can be brought back
+        self._deleted = ""  # the conversation or the message that was deleted last
+        self._undo_delete: Callable[[], None] | None = None  # brings it back
         store, recent = ConversationStore(database), RecentModels(database)
         self.engine = Engine(engine_command)
         self.estimator = Estimator(engine_command, self)
@@ -293,14 +294,18 @@ class Application(QObject):
         window.export_requested.connect(self._on_window_export_requested)
         window.export_all_requested.connect(files.export_all)
         window.import_requested.connect(files.ask_import)
+        window.print_requested.connect(self._on_window_print_requested)
+        window.closing.connect(files.stop)
         messages.message_deleted.connect(self._on_messages_message_deleted)
         messages.storage_failed.connect(self._on_chat_storage_failed)
         sidebar.changed.connect(chat.show_conversations)
         sidebar.restored.connect(chat.open_conversation)
+        sidebar.purged.connect(self._on_sidebar_purged)
         sidebar.hit_chosen.connect(chat.open_hit)
         sidebar.storage_failed.connect(self._on_chat_storage_failed)
         files.exported.connect(self._on_files_exported)
         files.imported.connect(self._on_files_imported)
+        files.printed.connect(self._on_files_printed)
         files.failed.connect(self._on_library_failed)
         self._view.zoom_changed.connect(self._on_view_zoom_changed)
         self._presets_presenter.failed.connect(self._on_library_failed)
@@ -387,32 +392,52 @@ class Application(QObject):
 
     @Slot(str, str)
     def _on_chat_conversation_deleted(self, conversation_id: str, title: str) -> None:
-        self._deleted = conversation_id
-        self.window.show_toast(
-            self.tr("Deleted “{0}”").format(title or self.tr("New conversation")),
-            self.tr("Undo"),
-            self._on_window_undo_delete_requested,
-        )
+        text = self.tr("Deleted “{0}”").format(title or self.tr("New conversation"))
+        self._offer_undo(text, conversation_id, partial(self._chat_presenter.undo_delete, conversation_id))
+
+    def _offer_undo(self, text: str, deleted: str, undo: Callable[[], None]) -> None:
+        self._deleted, self._undo_delete = deleted, undo
+        self.window.show_toast(text, self.tr("Undo"), self._on_window_undo_delete_requested)
 
     @Slot()
     def _on_window_undo_delete_requested(self) -> None:
-        if self._deleted:
-            conversation_id, self._deleted = self._deleted, ""
-            self._chat_presenter.undo_delete(conversation_id)
+        if self._undo_delete is not None:
+            undo, self._undo_delete = self._undo_delete, None
+            undo()
+
+    @Slot(str)
+    def _on_sidebar_purged(self, conversation_id: str) -> None:
+        if self._deleted == conversation_id:
+            self._undo_delete = None
 
     @Slot(str)
     def _on_messages_message_deleted(self, message_id: str) -> None:
-        self.window.show_toast(
-            self.tr("Message deleted"),
-            self.tr("Undo"),
-            partial(self._message_presenter.undo_delete, message_id),
-        )
+        conversation = self.chat.conversation
+        assert conversation is not None
+        undo = partial(self._restore_message, conversation.id, message_id)
+        self._offer_undo(self.tr("Message deleted"), message_id, undo)
+
+    def _restore_message(self, conversation_id: str, message_id: str) -> None:
+        self._chat_presenter.open_conversation(conversation_id)
+        if self.chat.is_writing:
+            self.window.show_toast(self.tr("The message comes back once the reply is written."))
+        self._message_presenter.undo_delete(message_id)
 
     @Slot()
     def _on_window_export_requested(self) -> None:
         self._chat_presenter.save()
         if (conversation := self.chat.conversation) is not None:
             self._files.export(conversation.id, conversation.title)
+
+    @Slot()
+    def _on_window_print_requested(self) -> None:
+        self._chat_presenter.save()
+        if (conversation := self.chat.conversation) is not None:
+            self._files.ask_print(conversation.id, conversation.title)
+
+    @Slot()
+    def _on_files_printed(self) -> None:
+        self.window.show_toast(self.tr("The conversation was printed"))
 
     @Slot(str)
     def _on_files_exported(self, path: str) -> None:
@@ -448,7 +473,7 @@ class Application(QObject):
 
     @Slot(object)
     def _on_library_failed(self, error: errors.AppError) -> None:
-        self.window.show_toast(f"{error}. {error.hint}")
+        self.window.show_toast(f"{str(error).removesuffix('.')}. {error.hint}")
 
     @Slot()
     def _on_chat_load_anyway_requested(self) -> None:

@@ -1,31 +1,45 @@
-"""Conversations go out into files and come in from them. All of it happens in the background, on its own connection."""
+"""Conversations go out into files and onto paper, and come in from files.
+
+All of it happens in the background, on a connection of its own. A file that cannot be written is left as it was.
+"""
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from app.core import errors, imports
+from app.core import imports
 from app.core.conversations import ConversationStore
 from app.core.database import open_database
-from app.core.exports import Exported, to_json, to_markdown
+from app.core.errors import AppError, StorageError
+from app.core.exports import CannotExport, CannotPrint, Exported, to_json, to_markdown
 from app.core.file_names import safe_name
 from app.core.files import replace_file
-from app.engine.jobs import JobRunner
+from app.engine.jobs import Job, JobRunner
+
+if TYPE_CHECKING:
+    from PySide6.QtPrintSupport import QPrinter
 
 _JSON, _MARKDOWN, _HTML, _PDF = ".json", ".md", ".html", ".pdf"
+_ENDINGS = (_MARKDOWN, _HTML, _PDF, _JSON)
 
 
 class ConversationFiles(QObject):
-    """Asks for files, writes and reads them. Owns no widget but the dialogs it opens."""
+    """Asks for files and printers, writes and reads. Owns no widget but the dialogs it opens."""
 
-    exported = Signal(str)  # the path
+    exported = Signal(str)  # the path of the file or folder
     imported = Signal(object, int, int)  # ids of the new conversations, how many, how many were left out
+    printed = Signal()
     failed = Signal(object)  # AppError
 
     def __init__(self, database: Path, jobs: JobRunner, window: QWidget, parent: QObject | None = None) -> None:
@@ -33,28 +47,17 @@ class ConversationFiles(QObject):
         self._database = database
         self._jobs = jobs
         self._window = window
+        self._stopped = Event()
 
     def export(self, conversation_id: str, title: str) -> None:
         """Asks where to, and in which format, then writes one conversation."""
-        dialog = self._dialog(self.tr("Export conversation"), QFileDialog.FileMode.AnyFile)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters([f"{words} (*{suffix})" for suffix, words in self._formats().items()])
-        dialog.selectFile(safe_name(title, self.tr("Conversation")) + _MARKDOWN)
-        dialog.filterSelected.connect(lambda chosen: dialog.setDefaultSuffix(_suffix(chosen)))
-        dialog.setDefaultSuffix(_MARKDOWN)
-        dialog.fileSelected.connect(lambda path: self._write([conversation_id], Path(path)))
-        dialog.open()
+        name = safe_name(title, self.tr("Conversation"))
+        self._ask_where(self.tr("Export conversation"), name, _ENDINGS, partial(self.write, [conversation_id]))
 
     def export_all(self) -> None:
         """Asks for a file: JSON holds all in one, the other formats make a folder of that name, a file for each."""
-        dialog = self._dialog(self.tr("Export all conversations"), QFileDialog.FileMode.AnyFile)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters([f"{words} (*{suffix})" for suffix, words in reversed(self._formats().items())])
-        dialog.selectFile(self.tr("Conversations") + _JSON)
-        dialog.filterSelected.connect(lambda chosen: dialog.setDefaultSuffix(_suffix(chosen)))
-        dialog.setDefaultSuffix(_JSON)
-        dialog.fileSelected.connect(lambda path: self._write(None, Path(path)))
-        dialog.open()
+        title, name = self.tr("Export all conversations"), self.tr("Conversations")
+        self._ask_where(title, name, _ENDINGS[::-1], partial(self.write, None))
 
     def ask_import(self) -> None:
         """Asks for a file, then adds the conversations in it."""
@@ -63,21 +66,70 @@ class ConversationFiles(QObject):
         dialog.fileSelected.connect(lambda path: self.read(Path(path)))
         dialog.open()
 
+    def ask_print(self, conversation_id: str, title: str) -> None:
+        """Asks for a printer, then prints one conversation."""
+        # Imported here: few ever need it.
+        from PySide6.QtPrintSupport import QPrintDialog, QPrinter  # noqa: PLC0415
+
+        printer = QPrinter(QPrinter.PrinterMode.HighResolution)
+        printer.setDocName(safe_name(title, self.tr("Conversation")))
+        dialog = QPrintDialog(printer, self._window)
+        dialog.setObjectName("print_conversation")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setWindowModality(Qt.WindowModality.WindowModal)
+        dialog.accepted.connect(lambda: self.print_to(conversation_id, printer))
+        dialog.show()
+
+    def write(self, conversation_ids: Sequence[str] | None, path: Path, ending: str = "") -> None:
+        """Writes conversations, or all but those in the trash. JSON is one file.
+
+        In other formats one conversation is a file, all are a new folder. The format is that of the path's ending,
+        else that of `ending`, else Markdown.
+        """
+        name = path.suffix.lower()
+        ending = name if name in _ENDINGS else ending or _MARKDOWN
+        job = self._start(partial(_write, self._database, conversation_ids, path, ending, self._stopped))
+        job.finished.connect(lambda written: self.exported.emit(str(written)))
+
     def read(self, path: Path) -> None:
         """Adds the conversations in that file."""
-        job = self._jobs.start_function(partial(_read, self._database, path))
-        job.finished.connect(self._on_read)
-        job.failed.connect(self.failed)
+        job = self._start(partial(_read, self._database, path, self._stopped))
+        job.finished.connect(self._on_job_read)
 
-    def _write(self, conversation_ids: list[str] | None, path: Path) -> None:
-        job = self._jobs.start_function(partial(_write, self._database, conversation_ids, path))
-        job.finished.connect(lambda written: self.exported.emit(str(written)))
+    def print_to(self, conversation_id: str, printer: QPrinter) -> None:
+        """Prints one conversation."""
+        job = self._start(partial(_print, self._database, conversation_id, printer))
+        job.finished.connect(lambda _nothing: self.printed.emit())
+
+    @Slot()
+    def stop(self) -> None:
+        """Has what is under way end after the conversation it is at: nobody will hear of it."""
+        self._stopped.set()
+
+    def _start(self, work: Callable[[], object]) -> Job:
+        job = self._jobs.start_function(work)
         job.failed.connect(self.failed)
+        return job
 
     @Slot(object)
-    def _on_read(self, result: tuple[list[str], int]) -> None:
-        ids, left_out = result
-        self.imported.emit(ids, len(ids), left_out)
+    def _on_job_read(self, added: _Added) -> None:
+        if added.ids or added.failure is None:
+            self.imported.emit(added.ids, len(added.ids), added.left_out)
+        if added.failure is not None:
+            self.failed.emit(added.failure)
+
+    # Dialogs
+
+    def _ask_where(self, title: str, name: str, endings: Sequence[str], then: Callable[[Path, str], None]) -> None:
+        """Asks for a file to write. `then` is given its path, and the ending of the format that is chosen."""
+        dialog = self._dialog(title, QFileDialog.FileMode.AnyFile)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setNameFilters([f"{self._format(ending)} (*{ending})" for ending in endings])
+        dialog.setDefaultSuffix(endings[0])
+        dialog.selectFile(name + endings[0])
+        dialog.filterSelected.connect(partial(_use_ending, dialog))
+        dialog.fileSelected.connect(lambda path: then(Path(path), _ending_in(dialog.selectedNameFilter())))
+        dialog.open()
 
     def _dialog(self, title: str, mode: QFileDialog.FileMode) -> QFileDialog:
         dialog = QFileDialog(self._window, title)
@@ -86,78 +138,121 @@ class ConversationFiles(QObject):
         dialog.setFileMode(mode)
         return dialog
 
-    def _formats(self) -> dict[str, str]:
-        return {
+    def _format(self, ending: str) -> str:
+        names = {
             _MARKDOWN: self.tr("Markdown"),
             _HTML: self.tr("Web page"),
             _PDF: self.tr("PDF"),
             _JSON: self.tr("JSON, for Paddock to import"),
         }
+        return names[ending]
 
 
-def _suffix(name_filter: str) -> str:
+def _use_ending(dialog: QFileDialog, name_filter: str) -> None:
+    """Another format was chosen: the name gets its ending, if it had that of another one."""
+    ending = _ending_in(name_filter)
+    dialog.setDefaultSuffix(ending)
+    path = Path(next(iter(dialog.selectedFiles()), ""))
+    if path.suffix.lower() in _ENDINGS:
+        dialog.selectFile(path.with_suffix(ending).name)
+
+
+def _ending_in(name_filter: str) -> str:
     return name_filter.rpartition("*")[2].rstrip(")")
 
 
 # In a thread of their own
 
 
-def _write(database: Path, conversation_ids: list[str] | None, path: Path) -> Path:
-    connection = open_database(database)
-    try:
+@dataclass(frozen=True, slots=True)
+class _Added:
+    """What came of an import. With a `failure`, `ids` are those that were added before it."""
+
+    ids: list[str]
+    left_out: int
+    failure: AppError | None = None
+
+
+def _read(database: Path, path: Path, stopped: Event) -> _Added:
+    found = imports.read_file(path)
+    added: list[str] = []
+    with closing(open_database(database)) as connection:
         store = ConversationStore(connection)
-        ids = conversation_ids or [one.id for one in store.conversations()]
-        if path.suffix.lower() == _JSON:
-            _replace(path, to_json([_exported(store, one) for one in ids], time.time()).encode())
-        elif conversation_ids is not None:
-            _write_one(_exported(store, conversation_ids[0]), path)
-        else:
-            _write_each(store, ids, path)
-    finally:
-        connection.close()
-    return path
+        for one in found.conversations:
+            if stopped.is_set():
+                break
+            try:
+                added.append(store.add_tree(one.conversation, one.messages, one.head).id)
+            except StorageError as error:
+                return _Added(added, found.left_out, error)
+    return _Added(added, found.left_out)
 
 
-def _write_each(store: ConversationStore, ids: list[str], path: Path) -> None:
-    folder, suffix = path.with_suffix(""), path.suffix
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise errors.StorageError(f"{folder}: {error.strerror}") from error
+def _write(database: Path, conversation_ids: Sequence[str] | None, path: Path, ending: str, stopped: Event) -> Path:
+    with closing(open_database(database)) as connection:
+        store = ConversationStore(connection)
+        if conversation_ids is not None and ending != _JSON:
+            return _replace(path, _content(_exported(store, conversation_ids[0]), ending))
+        ids = [one.id for one in store.conversations()] if conversation_ids is None else conversation_ids
+        found = (_exported(store, one) for one in ids if not stopped.is_set())
+        if ending != _JSON:
+            return _write_each(found, path, ending)
+        content = to_json(found, time.time()).encode()
+        return path if stopped.is_set() else _replace(path, content)
+
+
+def _write_each(found: Iterator[Exported], path: Path, ending: str) -> Path:
+    folder = _new_folder(path.with_suffix("") if path.suffix.lower() in _ENDINGS else path)
     taken: set[str] = set()
-    for one in ids:
-        exported = _exported(store, one)
+    for exported in found:
         if exported.shown:
-            _write_one(exported, folder / f"{_free_name(exported.conversation.title, taken)}{suffix}")
+            title = safe_name(exported.conversation.title, "Conversation")
+            name = next(one for one in _numbered(title) if one.lower() not in taken)
+            taken.add(name.lower())
+            _replace(folder / f"{name}{ending}", _content(exported, ending))
+    return folder
 
 
-def _free_name(title: str, taken: set[str]) -> str:
-    name = safe_name(title, "Conversation")
-    free = next(one for one in _numbered(name) if one.lower() not in taken)
-    taken.add(free.lower())
-    return free
+def _new_folder(wanted: Path) -> Path:
+    """A folder of that name, or of that name and a number: what is in one that is there is somebody's."""
+    for name in _numbered(wanted.name):
+        folder = wanted.with_name(name)
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise CannotExport(f"{folder}: {error.strerror}") from error
+        return folder
+    raise AssertionError  # there is no end to numbers
 
 
 def _numbered(name: str) -> Iterator[str]:
     yield name
-    number = 2
-    while True:
-        yield f"{name} {number}"
-        number += 1
+    yield from (f"{name} {number}" for number in itertools.count(2))
 
 
-def _write_one(exported: Exported, path: Path) -> None:
-    match path.suffix.lower():
-        case ".pdf":
-            from app.ui.printing import write_pdf  # noqa: PLC0415 (few ever need it)
+def _content(exported: Exported, ending: str) -> bytes:
+    # Imported here: few ever need them.
+    if ending == _PDF:
+        from app.ui.printing import to_pdf  # noqa: PLC0415
 
-            write_pdf(exported, path)
-        case ".html" | ".htm":
-            from app.ui.export_html import to_html  # noqa: PLC0415 (few ever need it)
+        return to_pdf(exported)
+    if ending == _HTML:
+        from app.ui.export_html import to_html  # noqa: PLC0415
 
-            _replace(path, to_html(exported).encode("utf-8", "replace"))
-        case _:
-            _replace(path, to_markdown(exported).encode("utf-8", "replace"))
+        return to_html(exported).encode("utf-8", "replace")
+    return to_markdown(exported).encode("utf-8", "replace")
+
+
+def _print(database: Path, conversation_id: str, printer: QPrinter) -> None:
+    from app.ui.printing import print_to  # noqa: PLC0415 (few ever need it)
+
+    with closing(open_database(database)) as connection:
+        exported = _exported(ConversationStore(connection), conversation_id)
+    print_to(exported, printer)
+    if printer.printerState() is printer.PrinterState.Error:
+        raise CannotPrint
 
 
 def _exported(store: ConversationStore, conversation_id: str) -> Exported:
@@ -165,23 +260,9 @@ def _exported(store: ConversationStore, conversation_id: str) -> Exported:
     return Exported(store.conversation(conversation_id), store.tree(conversation_id), shown)
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _replace(path: Path, content: bytes) -> Path:
     try:
         replace_file(path, content)
     except OSError as error:
-        raise errors.StorageError(f"{path}: {error.strerror}") from error
-
-
-def _read(database: Path, path: Path) -> tuple[list[str], int]:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise imports.CannotImport(str(error.strerror)) from error
-    found = imports.read(data)
-    connection = open_database(database)
-    try:
-        store = ConversationStore(connection)
-        ids = [store.add_tree(one.conversation, one.messages, one.head).id for one in found.conversations]
-    finally:
-        connection.close()
-    return ids, found.left_out
+        raise CannotExport(f"{path}: {error.strerror}") from error
+    return path

@@ -338,7 +338,7 @@ class ConversationView(QWidget):
             self._selection.show()
         item = self._item(row.message_id)
         if self._finder and item and not row.browser.has_work():
-            self._finder.mark(item)
+            self._finder.show_written(item)
 
     def _tell_name(self) -> None:
         """A reply's name grows with it. Who remembers it is told from time to time."""

@@ -6,7 +6,8 @@ and a link leads to http, https or mailto or is none. The page loads nothing fro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from html import escape
 
 from app.core.conversation import Message, with_attachments
@@ -14,52 +15,77 @@ from app.core.exports import Exported, author, shown_messages
 from app.ui.leaves import Code, Heading, Leaf, Paragraph, Rule, Span, Spans, Table
 from app.ui.markdown import blocks, leaves
 
-# Qt, which prints the page, knows few properties: so what matters to it stands with the elements.
-_STYLE = """
+# Qt, which prints the page, knows few properties: so what matters to it stands with the elements. It does not read on
+# after `@media`, which is why that comes last.
+STYLE = """
 body { font-family: system-ui, sans-serif; line-height: 1.5; max-width: 46em; margin: 2em auto; padding: 0 1em; }
-pre, code { font-family: ui-monospace, monospace; background: #f0f0ee; }
+a { color: #17633b; }
+pre, code { font-family: monospace; background: #f0f0ee; }
 pre { padding: 0.6em; overflow-x: auto; white-space: pre-wrap; }
 table { border-collapse: collapse; }
 th, td { border: 1px solid #b0b0b0; padding: 0.2em 0.6em; }
-.quote { border-left: 3px solid #b0b0b0; padding-left: 0.8em; }
-h2 { font-size: 1em; margin-top: 1.6em; border-top: 1px solid #d0d0d0; padding-top: 0.6em; }
+.quote { border-left: 3px solid #b0b0b0; padding-left: 0.8em; margin-left: 12px; color: #5a5a58; }
+h2 { font-size: medium; margin-top: 1.6em; border-top: 1px solid #d0d0d0; padding-top: 0.6em; }
 @media (prefers-color-scheme: dark) {
   body { background: #1c1d1c; color: #e4e4e2; } pre, code { background: #2a2b2a; } a { color: #8fd0a5; }
+  .quote { color: #b4b4b0; }
 }
 """
-_CLOSED = {"left": "left", "center": "center", "right": "right"}
+_CONTROL = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "\N{REPLACEMENT CHARACTER}")
 
 
 def to_html(exported: Exported) -> str:
     """The page, as one string."""
-    title = escape(" ".join(exported.conversation.title.split()) or "Conversation")
+    title = _escaped(_title(exported))
     return "\n".join(
         (
             '<!doctype html><html><head><meta charset="utf-8">',
             "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
-            f"<title>{title}</title><style>{_STYLE}</style></head><body>",
-            f"<h1>{title}</h1>",
-            *_system_prompt(exported.conversation.system_prompt),
-            *(part for message in shown_messages(exported) for part in _message(message)),
+            f"<title>{title}</title><style>{STYLE}</style></head><body>",
+            opening(exported),
+            *(message_html(message) for message in shown_messages(exported)),
             "</body></html>\n",
         )
     )
 
 
-def _system_prompt(text: str) -> Iterator[str]:
-    if text:
-        yield f'<div class="quote">{_lines(escape(text))}</div>'
+def opening(exported: Exported) -> str:
+    """What stands above the messages: the title and the system prompt."""
+    title, prompt = _title(exported), exported.conversation.system_prompt
+    quoted = f'<div class="quote">{_lines(_escaped(prompt))}</div>' if prompt else ""
+    return f"<h1>{_escaped(title)}</h1>{quoted}"
 
 
-def _message(message: Message) -> Iterator[str]:
-    yield f"<h2>{escape(author(message))}</h2>"
-    for block in blocks(with_attachments(message.text, message.attachments)):
-        yield from map(_leaf, leaves(block))
+def message_html(message: Message) -> str:
+    """One message, under the name of who wrote it."""
+    words = with_attachments(message.text, message.attachments)
+    found = (leaf for block in blocks(words) for leaf in leaves(block))
+    return "\n".join([f"<h2>{_escaped(author(message))}</h2>", *map(_leaf, _with_whole_tables(found))])
+
+
+def _title(exported: Exported) -> str:
+    return " ".join(exported.conversation.title.split()) or "Conversation"
+
+
+def _with_whole_tables(found: Iterable[Leaf]) -> Iterator[Leaf]:
+    """The leaves, with the pieces of each table as one."""
+    table: Table | None = None
+    for leaf in found:
+        if isinstance(leaf, Table) and leaf.continued and table is not None:
+            table = replace(table, rows=table.rows + leaf.rows)
+            continue
+        if table is not None:
+            yield table
+        table = leaf if isinstance(leaf, Table) else None
+        if table is None:
+            yield leaf
+    if table is not None:
+        yield table
 
 
 def _leaf(leaf: Leaf) -> str:
     lists, quotes = leaf.place.containers.count("-"), leaf.place.containers.count(">")
-    marker = f"{escape(leaf.place.marker)} " if leaf.place.marker else ""
+    marker = f"{_escaped(leaf.place.marker)} " if leaf.place.marker else ""
     content = _content(leaf, marker)
     if quotes:
         content = f'<div class="quote">{content}</div>'
@@ -72,8 +98,9 @@ def _content(leaf: Leaf, marker: str) -> str:
             level = min(6, leaf.level + 2)
             return f"<h{level}>{marker}{_spans(leaf.spans)}</h{level}>"
         case Code():
-            lines = "\n".join(leaf.lines)
-            return f"{marker}<pre>{escape(lines)}</pre>"
+            lines = (line if place in leaf.cut else f"\n{line}" for place, line in enumerate(leaf.lines))
+            code = "".join(lines).removeprefix("\n")
+            return f"{marker}<pre>{_escaped(code)}</pre>"
         case Table():
             return marker + _table(leaf)
         case Rule():
@@ -85,11 +112,9 @@ def _content(leaf: Leaf, marker: str) -> str:
 def _table(table: Table) -> str:
     rows = []
     for place, row in enumerate(table.rows):
-        tag = "th" if place == 0 and not table.continued else "td"
+        tag = "td" if place else "th"
         cells = zip(row, table.alignments, strict=False)
-        rows.append(
-            "".join(f'<{tag} align="{_CLOSED.get(side, "left")}">{_spans(cell)}</{tag}>' for cell, side in cells)
-        )
+        rows.append("".join(f'<{tag} align="{side}">{_spans(cell)}</{tag}>' for cell, side in cells))
     return f'<table border="1" cellspacing="0" cellpadding="4">{"".join(f"<tr>{row}</tr>" for row in rows)}</table>'
 
 
@@ -98,11 +123,16 @@ def _spans(spans: Spans) -> str:
 
 
 def _span(span: Span) -> str:
-    text = _lines(escape(span.text))
+    text = _lines(_escaped(span.text))
     for is_so, tag in ((span.code, "code"), (span.bold, "b"), (span.italic, "i"), (span.strike, "s")):
         if is_so:
             text = f"<{tag}>{text}</{tag}>"
-    return f'<a href="{escape(span.link)}">{text}</a>' if span.link else text
+    return f'<a href="{_escaped(span.link)}">{text}</a>' if span.link else text
+
+
+def _escaped(text: str) -> str:
+    """As text, also in an attribute. HTML has no place for control characters."""
+    return escape(text).translate(_CONTROL)
 
 
 def _lines(text: str) -> str:

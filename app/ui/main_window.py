@@ -41,6 +41,7 @@ class MainWindow(QMainWindow):
     export_requested = Signal()
     export_all_requested = Signal()
     import_requested = Signal()
+    print_requested = Signal()
 
     def __init__(self, chat: ChatPlace, library: LibraryPlace, settings: SettingsPlace) -> None:
         super().__init__()
@@ -117,6 +118,7 @@ class MainWindow(QMainWindow):
         self._add(file_menu, self.tr("&Export conversation…"), "Ctrl+E", self.export_requested)
         self._add(file_menu, self.tr("Export &all conversations…"), "", self.export_all_requested)
         self._add(file_menu, self.tr("&Import conversations…"), "", self.import_requested)
+        self._add(file_menu, self.tr("&Print…"), "Ctrl+P", self.print_requested)
         file_menu.addSeparator()
         self._add(file_menu, self.tr("&Quit"), "Ctrl+Q", self.close)
         edit_menu = self.menuBar().addMenu(self.tr("&Edit"))

@@ -31,6 +31,7 @@ class MessagePresenter(QObject):
         self._view = view
         self._details: MessageDetails | None = None
         self._details_of = ""
+        self._to_restore: list[str] = []  # once the reply under way is written
         view.edit_requested.connect(partial(self._do, session.edit))
         view.continue_requested.connect(partial(self._do, session.go_on))
         view.delete_requested.connect(partial(self._do, session.delete_message))
@@ -41,13 +42,16 @@ class MessagePresenter(QObject):
         session.branch_changed.connect(self._on_session_branch_changed)
         session.message_changed.connect(self._on_session_message_changed)
         session.message_deleted.connect(self.message_deleted)
-        session.writing_changed.connect(view.set_busy)
+        session.writing_changed.connect(self._on_session_writing_changed)
         session.previewed.connect(self._on_session_previewed)
 
     @Slot(str)
     def undo_delete(self, message_id: str) -> None:
-        """Brings a deleted message back."""
-        self._do(self._session.restore_message, message_id)
+        """Brings a deleted message back; once it is written, if a reply is under way: that may be another version."""
+        if self._session.is_writing:
+            self._to_restore.append(message_id)
+        else:
+            self._do(self._session.restore_message, message_id)
 
     def _do(self, function: Callable[..., None], *arguments: Any) -> None:
         """A wish that the disk may refuse."""
@@ -61,6 +65,12 @@ class MessagePresenter(QObject):
         self._view.show_messages(messages)
         if looked_at:
             self._view.go_to_message(looked_at)
+
+    @Slot(bool)
+    def _on_session_writing_changed(self, writing: bool) -> None:
+        self._view.set_busy(writing)
+        while self._to_restore and not self._session.is_writing:
+            self.undo_delete(self._to_restore.pop(0))
 
     @Slot(object)
     def _on_session_message_changed(self, message: Message) -> None:

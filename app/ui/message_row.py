@@ -169,7 +169,7 @@ class MessageRow(QWidget):
     def tab_chain(self) -> list[QWidget]:
         """What one gets to with the tab key, in reading order."""
         versions = self._versions.buttons.values() if self._versions else ()
-        text = self.editor.tab_chain() if self.editor else [self.browser]
+        text = (self.editor or self.browser).tab_chain()
         return [*text, *versions, *self.action_bar.buttons.values()]
 
     def focused_action(self) -> str:
@@ -278,7 +278,7 @@ class MessageRow(QWidget):
     def _on_actions_requested(self, action: str) -> None:
         match action:
             case Action.COPY:
-                QGuiApplication.clipboard().setText(self.browser.text())
+                QGuiApplication.clipboard().setText(self.browser.answer())
             case Action.EDIT:
                 self.begin_editing()
             case Action.CONTINUE:
@@ -338,7 +338,7 @@ class ReplyRow(MessageRow):
 
     def __init__(self, message: Message) -> None:
         actions = (Action.COPY, Action.EDIT, Action.REGENERATE, Action.CONTINUE, Action.DELETE, Action.MORE)
-        super().__init__(message, self.tr("Assistant"), "Assistant", MessageBrowser(MarkdownStream), actions)
+        super().__init__(message, self.tr("Assistant"), "Assistant", _reply_browser(), actions)
         self._failure: FailurePanel | None = None
         self._told: Failure | None = None
         self._line = _secondary_label("")
@@ -398,13 +398,14 @@ class ReplyRow(MessageRow):
     def finish(self, footer: str, failure: Failure | None) -> None:
         """Nothing more will be written."""
         self._is_writing = False
+        self.browser.end_writing(_reasoning_seconds(self._message))
         self._set_line(footer)
         self._set_failure(failure)
         self._update_buttons()
 
     def tab_chain(self) -> list[QWidget]:
         chain = super().tab_chain()
-        after_text = len(self.editor.tab_chain()) if self.editor else 1
+        after_text = len((self.editor or self.browser).tab_chain())
         return [*chain[:after_text], *(self._failure.buttons if self._failure else []), *chain[after_text:]]
 
     def _origin(self) -> str:
@@ -465,6 +466,16 @@ class ReplyRow(MessageRow):
             self._failure.show_actions(self.is_last)
             for button in self._failure.buttons:
                 button.setEnabled(not self._is_busy or button.objectName() != TRY_AGAIN)
+
+
+def _reply_browser() -> MessageBrowser:
+    return MessageBrowser(MarkdownStream, has_reasoning=True)
+
+
+def _reasoning_seconds(message: Message) -> float:
+    """0 if it is not known."""
+    stored = (message.stats or {}).get("reasoning_seconds")
+    return float(stored) if isinstance(stored, int | float) and 0 < stored < 1e6 else 0.0
 
 
 def _application() -> QApplication:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from functools import partial
@@ -29,6 +30,7 @@ class SidebarPresenter(QObject):
 
     changed = Signal()  # the list is to be shown anew
     restored = Signal(str)  # the id of a conversation that came back from the trash
+    purged = Signal(str)  # the id of a conversation that nothing can bring back
     hit_chosen = Signal(str, str, str)  # conversation, message (empty: its title), the text that was found
     storage_failed = Signal(object)  # StorageError
 
@@ -94,6 +96,7 @@ class SidebarPresenter(QObject):
     def _on_trash_purge_requested(self, conversation_id: str) -> None:
         self._change(self._store.purge, conversation_id)
         self._show_trash()
+        self.purged.emit(conversation_id)
 
     @Slot()
     def _on_trash_finished(self) -> None:
@@ -107,6 +110,7 @@ def _empty_trash(database: Path, before: float) -> None:
         store = ConversationStore(connection)
         for conversation in store.trash():
             if conversation.deleted_at is not None and conversation.deleted_at < before:
-                store.purge(conversation.id)
+                with contextlib.suppress(KeyError, ValueError):  # it was purged or restored a moment ago
+                    store.purge(conversation.id)
     finally:
         connection.close()

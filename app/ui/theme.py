@@ -40,6 +40,12 @@ class Colours:
     selection: str
     danger: str
     danger_surface: str  # behind a failure
+    # In code. Contrasts of at least 4.5 to `code`.
+    code_keyword: str
+    code_string: str
+    code_number: str
+    code_name: str
+    code_builtin: str
     # Parts of the memory bill, in their order. Contrasts of at least 3: to both grounds, and to the neighbours.
     bill_others: str
     bill_weights: str
@@ -63,6 +69,11 @@ LIGHT = Colours(
     selection="#c6e0cf",
     danger="#a8261c",
     danger_surface="#fbecea",
+    code_keyword="#7a3e9d",
+    code_string="#2a6e2f",
+    code_number="#a3480b",
+    code_name="#1f5fa8",
+    code_builtin="#0f6b75",
     bill_others="#8b928d",
     bill_weights="#14492c",
     bill_cache="#c47b16",
@@ -84,6 +95,11 @@ DARK = Colours(
     selection="#31543f",
     danger="#f2998f",
     danger_surface="#332524",
+    code_keyword="#c9a3ec",
+    code_string="#9fd08a",
+    code_number="#eaa877",
+    code_name="#8ab8f0",
+    code_builtin="#7fcad2",
     bill_others="#6b746e",
     bill_weights="#aae4bd",
     bill_cache="#95662a",

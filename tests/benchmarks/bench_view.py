@@ -19,11 +19,14 @@ from functools import partial
 
 import psutil
 from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QObject, Qt, QTimer
-from PySide6.QtWidgets import QApplication, QScrollArea
+from PySide6.QtWidgets import QApplication, QScrollArea, QWidget
 
 from app.core.conversations import Message, MessageState
 from app.ui import theme
 from app.ui.conversation_view import ConversationView
+from app.ui.message_browser import MessageBrowser
+from app.ui.message_row import row_for
+from tests.hostile_texts import SLOW
 
 TOKENS = 8_000
 RATE = 1_000  # tokens a second
@@ -31,6 +34,7 @@ MESSAGES = 2_000
 CHARACTERS = 500  # in a message
 STEP = 240  # pixels, two notches of a mouse wheel
 FRAME = 1 / 60  # seconds
+PATIENCE = 5  # seconds for a text that takes its time
 
 
 def main() -> None:
@@ -295,6 +299,52 @@ def resize() -> None:
     _show_frames("resizing", frames)
 
 
+def rows() -> None:
+    """Making a row, and giving it its text, size and picture."""
+    _, view = new_view()
+    holder = QWidget(view)
+    holder.resize(800, 800)
+    holder.show()
+    for role in ("user", "assistant"):
+        made, shown = [], []
+        for message in conversation(400):
+            if message.role != role:
+                continue
+            began = time.thread_time()
+            row = row_for(message)
+            made.append((time.thread_time() - began) * 1000)
+            row.setParent(holder)
+            row.browser.work(0)
+            row.setGeometry(0, 0, 700, row.heightForWidth(700))
+            row.show()
+            paint(view)
+            shown.append((time.thread_time() - began) * 1000)
+            row.hide()
+            row.deleteLater()
+            paint(view)
+        show(
+            f"a row, {role}, work (made, shown; medians)", f"{quantile(made, 0.5):8.2f} {quantile(shown, 0.5):8.2f} ms"
+        )
+
+
+def hostile() -> None:
+    """What no model should write, opened: the longest work without a break until all is there, or for `PATIENCE`."""
+    _, view = new_view()
+    gc.disable()  # as the app does
+    for name, words in SLOW.items():
+        view.show_messages([])
+        wait(0.1)
+        beats = Beats()
+        began = time.thread_time()
+        view.show_messages([Message("h", "c", None, "assistant", words, MessageState.COMPLETE, "", "", 0.0, None)])
+        end = time.perf_counter() + PATIENCE
+        while any(one.has_work() for one in view.findChildren(MessageBrowser)) and time.perf_counter() < end:
+            wait(0.05)
+        wait(0.05)
+        took = time.thread_time() - began
+        show(f"hostile: {name}, work (max, in all)", f"{max(beats.work):8.1f} {took * 1000:8.0f} ms")
+
+
 def _show_frames(what: str, frames: Sequence[tuple[float, float]]) -> None:
     for index, kind in enumerate(("frame", "work")):
         values = [frame[index] for frame in frames]
@@ -302,7 +352,14 @@ def _show_frames(what: str, frames: Sequence[tuple[float, float]]) -> None:
         show(f"{what}, {kind} (p50, p99, max of {len(frames)})", figures)
 
 
-PARTS = {"stream": stream, "first-paint": first_paint, "scroll": scroll, "resize": resize}
+PARTS = {
+    "stream": stream,
+    "first-paint": first_paint,
+    "scroll": scroll,
+    "resize": resize,
+    "rows": rows,
+    "hostile": hostile,
+}
 
 if __name__ == "__main__":
     PARTS[sys.argv[1]]() if len(sys.argv) > 1 else main()

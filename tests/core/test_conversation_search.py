@@ -153,3 +153,11 @@ def test_conversations_of_an_earlier_version_are_found(tmp_path):
     assert [hit.message_id for hit in hits] == [None, asked]
     assert isinstance(hits[0], Hit)
     again.close()
+
+
+@pytest.mark.parametrize("between", [" ", "\n", "\n\n", "  \t ", " \n    "])
+def test_words_are_found_together_however_the_text_breaks_between_them(connection, store, between):
+    _, asked, _ = talk(store, f"on the river{between}bank of a{between}b", title="x")
+    for text in ("river bank", "the river b", "er ba", "of a b", "a b"):
+        assert found(connection, text) == [asked], text
+    assert found(connection, "river of") == []

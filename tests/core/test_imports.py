@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -234,3 +235,49 @@ def test_nothing_in_a_file_can_be_worse_than_a_refusal(document):
         for message in one.messages:
             assert message.parent_id in seen
             seen.add(message.id)
+
+
+def test_a_reply_that_ends_within_code_does_not_take_what_follows_with_it(store):
+    conversation = store.create("")
+    for words in ("```python\nx = 1", "~~~~\n~~~\n```", "`` ` ``\n```a`b```", "```\nx\n```"):
+        _turn, reply = store.add_exchange(conversation.id, "Code", "")
+        store.append_text(reply.id, words)
+    parts = to_markdown(exported(store, conversation.id)).split("## Assistant\n\n")[1:]
+    texts = [part.split("\n\n## You")[0].rstrip("\n") for part in parts]
+    assert texts == ["```python\nx = 1\n```", "~~~~\n~~~\n```\n~~~~", "`` ` ``\n```a`b```", "```\nx\n```"]
+
+
+def test_messages_without_ids_or_with_the_same_are_all_there():
+    def said(role, text):
+        return {"role": role, "id": "same", "content": [{"type": "text", "text": {"value": text}}]}
+
+    result = read(bytes_of([said("user", "Hi"), said("assistant", "Hello"), said("user", "Bye")]))
+    assert texts(result) == [("user", "Hi"), ("assistant", "Hello"), ("user", "Bye")]
+
+
+def test_a_long_chain_of_what_is_skipped_is_walked_once():
+    count = 20_000
+    nodes = {f"s{place}": {"parent": f"s{place - 1}", "message": None} for place in range(count)}
+    said = {"author": {"role": "user"}, "content": {"parts": ["Hi"]}}
+    nodes |= {f"m{place}": {"parent": f"s{count - 1}", "message": said} for place in range(count)}
+    began = time.process_time()
+    (one,) = read(bytes_of([{"mapping": nodes}])).conversations
+    assert len(one.messages) == count
+    assert time.process_time() - began < 20  # minutes, if each message walked it
+
+
+def test_what_a_file_says_of_a_conversation_is_one_of_what_can_be_said():
+    values = {"folder": "a\nb" * 200, "policy": "steal", "messages": [{"id": "a", "stats": {"speed": float("nan")}}]}
+    document = {"format": "paddock-conversations", "version": 1, "conversations": [values]}
+    (one,) = read(bytes_of(document)).conversations
+    assert one.conversation.policy == "oldest"
+    assert one.conversation.folder.startswith("a ba b")
+    assert len(one.conversation.folder) == 200
+    assert one.messages[0].stats == {"speed": None}
+
+
+def test_each_conversation_is_a_line_of_the_export(store, talk):
+    text = to_json([exported(store, talk), exported(store, talk)], now=0.0)
+    assert len(json.loads(text)["conversations"]) == 2
+    assert [line[:10] for line in text.splitlines()[1:3]] == ['{"title": ', '{"title": ']
+    assert json.loads(to_json([], now=0.0))["conversations"] == []
