@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         from app.self_test import self_test  # noqa: PLC0415
 
         return self_test(options.file)
-    # Little that a start makes is garbage, and looking for it takes a tenth of the start. Until `Application.begin`.
+    # Little that a start makes is garbage, and looking for it takes a tenth of the start. See `app.ui.garbage`, too.
     gc.disable()
     from app.ui.application import run  # noqa: PLC0415
 

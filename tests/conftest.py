@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -22,9 +23,13 @@ from PySide6.QtCore import QThread
 
 from app.core.paths import DataPaths
 from app.engine.engine import Engine
+from app.ui.garbage import collect_if_due
 from tests.fake_hub import FakeHub
 
 SCRIPTED_CHILD = Path(__file__).with_name("scripted_child.py")
+
+
+gc.disable()  # as in the app: a thread of one test would destroy the widgets of the one before
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,6 +69,12 @@ def hub() -> Iterator[FakeHub]:
     with FakeHub() as hub, pytest.MonkeyPatch.context() as patch:
         patch.setenv("HF_ENDPOINT", hub.endpoint)
         yield hub
+
+
+@pytest.fixture(autouse=True)
+def _garbage_is_collected_on_this_thread() -> Iterator[None]:
+    yield
+    collect_if_due()
 
 
 @pytest.fixture(autouse=True)

@@ -5,10 +5,14 @@ sleeps until its next try costs nothing) and quick to cancel in any state, conne
 a thread that blocks in a socket is not. What blocks by nature goes through `asyncio.to_thread` inside the job.
 
 The thread and `asyncio` are started by the first job, so that a start of the app does not wait for them.
+
+That thread never holds a `Job`, only its number: whoever drops the last reference to a QObject destroys it, and one
+that is destroyed by two threads at once brings the app down.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import deque
@@ -40,7 +44,7 @@ class Job(QObject):
     failed = Signal(object)  # AppError
     cancelled = Signal()
 
-    def __init__(self, cancel: Callable[[Job], None], parent: QObject) -> None:
+    def __init__(self, cancel: Callable[[], None], parent: QObject) -> None:
         super().__init__(parent)
         self._cancel = cancel
         self.has_ended = False
@@ -48,7 +52,7 @@ class Job(QObject):
     def cancel(self) -> None:
         """Asks for the end, which `cancelled` will tell. Nothing happens if the job has ended already."""
         if not self.has_ended:
-            self._cancel(self)
+            self._cancel()
 
 
 class JobRunner(QObject):
@@ -59,17 +63,20 @@ class JobRunner(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._thread: _LoopThread | None = None
-        self._tasks: dict[Job, asyncio.Task[object]] = {}  # touched by the loop's thread alone
-        # Not as arguments of the signal: Qt would keep them beyond the end of the jobs that they name.
-        self._news: deque[tuple[Job, str, object]] = deque()
+        self._numbers = itertools.count()
+        self._jobs: dict[int, Job] = {}  # touched by the GUI thread alone
+        self._tasks: dict[int, asyncio.Task[object]] = {}  # touched by the loop's thread alone
+        # Not as arguments of the signal: Qt would keep them beyond the end of the jobs that they are about.
+        self._news: deque[tuple[int, str, object]] = deque()
         self._has_news.connect(self._on_has_news, Qt.ConnectionType.QueuedConnection)
 
     def start(self, work: Work) -> Job:
         """Begins `work` soon, on the loop's thread."""
         if self._thread is None:
             self._thread = _LoopThread()
-        job = Job(self._cancel, self)
-        self._thread.call(lambda: self._begin(job, work))
+        number = next(self._numbers)
+        self._jobs[number] = job = Job(partial(self._cancel, number), self)
+        self._thread.call(partial(self._begin, number, work))
         return job
 
     def start_function(self, function: Callable[[], object]) -> Job:
@@ -87,34 +94,34 @@ class JobRunner(QObject):
         self._news.clear()
         return ended
 
-    def _cancel(self, job: Job) -> None:
+    def _cancel(self, number: int) -> None:
         if self._thread is not None:
-            self._thread.call(lambda: self._cancel_task(job))
+            self._thread.call(partial(self._cancel_task, number))
 
     # On the loop's thread
 
-    def _begin(self, job: Job, work: Work) -> None:
+    def _begin(self, number: int, work: Work) -> None:
         import asyncio  # noqa: PLC0415 (the thread has imported it by now)
 
-        task = asyncio.get_running_loop().create_task(work(partial(self._tell, job, "progressed")))
-        self._tasks[job] = task
-        task.add_done_callback(lambda task: self._tell_end(job, task))
+        task = asyncio.get_running_loop().create_task(work(partial(self._tell, number, "progressed")))
+        self._tasks[number] = task
+        task.add_done_callback(partial(self._tell_end, number))
 
-    def _cancel_task(self, job: Job) -> None:
-        if job in self._tasks:
-            self._tasks[job].cancel()
+    def _cancel_task(self, number: int) -> None:
+        if number in self._tasks:
+            self._tasks[number].cancel()
 
-    def _tell_end(self, job: Job, task: asyncio.Task[object]) -> None:
-        del self._tasks[job]
+    def _tell_end(self, number: int, task: asyncio.Task[object]) -> None:
+        del self._tasks[number]
         if task.cancelled():
-            self._tell(job, "cancelled", None)
+            self._tell(number, "cancelled", None)
         elif (error := task.exception()) is None:
-            self._tell(job, "finished", task.result())
+            self._tell(number, "finished", task.result())
         else:
-            self._tell(job, "failed" if isinstance(error, AppError) else "bug", error)
+            self._tell(number, "failed" if isinstance(error, AppError) else "bug", error)
 
-    def _tell(self, job: Job, what: str, value: object) -> None:
-        self._news.append((job, what, value))
+    def _tell(self, number: int, what: str, value: object) -> None:
+        self._news.append((number, what, value))
         self._has_news.emit()
 
     # On the GUI thread
@@ -122,11 +129,11 @@ class JobRunner(QObject):
     @Slot()
     def _on_has_news(self) -> None:
         while self._news:
-            job, what, value = self._news.popleft()
-            if what == "progressed":
-                job.progressed.emit(value)
-            else:
-                self._end(job, what, value)
+            number, what, value = self._news.popleft()
+            if what != "progressed":
+                self._end(self._jobs.pop(number), what, value)
+            elif number in self._jobs:  # a thread may go on telling after the end
+                self._jobs[number].progressed.emit(value)
 
     @staticmethod
     def _end(job: Job, what: str, value: object) -> None:

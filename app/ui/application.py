@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import gc
 import logging
 import os
 import sys
@@ -45,6 +44,7 @@ from app.ui.context_presenter import ContextPresenter
 from app.ui.conversation_files import ConversationFiles
 from app.ui.conversation_list import ConversationList
 from app.ui.conversation_view import ConversationView
+from app.ui.garbage import GarbageCollector
 from app.ui.library_place import LibraryPlace
 from app.ui.main_window import MainWindow
 from app.ui.memory_bill import MemoryBillView
@@ -215,6 +215,7 @@ class Application(QObject):
         )
         self._network_presenter: NetworkPresenter | None = None
         self._devices_presenter: DevicesPresenter | None = None
+        self._garbage = GarbageCollector(self)
         self._background = QTimer(self, singleShot=True, interval=_BACKGROUND_DELAY)
         self._background.timeout.connect(self.library.begin)
         self._background.timeout.connect(self._sidebar_presenter.begin)
@@ -324,8 +325,7 @@ class Application(QObject):
             self._model_presenter.show_models()
             self.open_file(str(file.absolute()))
         self._background.start()
-        gc.freeze()  # what is there now stays: no need to look at it again and again
-        gc.enable()
+        self._garbage.start()
 
     def close(self) -> bool:
         """Ends everything. The window is gone already. Returns whether all threads ended."""
