@@ -224,7 +224,7 @@ class VirtualColumn(QScrollArea):
             room = self.viewport().width()
             self._set_width(room)
             top = self._fill()
-            self.content.resize(room, self._tops[-1])
+            self.content.resize(room, self._tops[-1] + 2 * self._room_above())
             self._place_widgets(room)
             self.verticalScrollBar().setValue(top)
             if room == self.viewport().width():
@@ -299,9 +299,13 @@ class VirtualColumn(QScrollArea):
         """Of the item at `y`, counted from the beginning of the column, or before the gap there."""
         return max(0, min(bisect_right(self._tops, y) - 1, len(self._items) - 1))
 
+    def _room_above(self) -> int:
+        """In pixels, and as much below."""
+        return max(0, (self.viewport().height() - self._tops[-1]) // 2) if self._is_centred else 0
+
     def _place_widgets(self, room: int) -> None:
         left = (room - self._width) // 2
-        down = max(0, (self.viewport().height() - self._tops[-1]) // 2) if self._is_centred else 0
+        down = self._room_above()
         for item in self._live:
             widget, y = item.widget, self._tops[item.index] + down
             if widget is None:

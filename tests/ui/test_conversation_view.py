@@ -6,7 +6,16 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, QSize, Qt, QUrl
 from PySide6.QtGui import QClipboard, QGuiApplication, QImage, QTextCursor
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QProgressBar, QScrollArea, QScrollBar, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QScrollBar,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from app.core.conversations import Message, MessageState
@@ -685,6 +694,16 @@ def test_the_divider_speaks_of_grey_messages_if_others_are_above_it(
     [divider] = view.findChildren(QLabel, "divider")
     assert divider.text() == "The model no longer sees the grey messages above"
     assert rows(view)[3].y() < divider.y() < rows(view)[4].y()
+
+
+def test_all_of_an_empty_state_is_to_be_seen(view: ConversationView, qtbot: QtBot) -> None:
+    view.show_empty_state(
+        "Private chat", "Write below.", [(SUGGESTION, f"What is bread, {number}?") for number in range(5)]
+    )
+    buttons = view.findChildren(QPushButton)
+    shown = [button for button in buttons if button.text().startswith("What")]
+    assert len(shown) == 5
+    assert all(button.visibleRegion().boundingRect() == button.rect() for button in shown)
 
 
 def test_an_empty_conversation_invites(view: ConversationView, qtbot: QtBot) -> None:
