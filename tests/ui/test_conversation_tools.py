@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, QSize, Qt
-from PySide6.QtGui import QGuiApplication, QKeySequence, QMouseEvent, QTextCursor
+from PySide6.QtGui import QGuiApplication, QKeySequence, QMouseEvent, QShortcut, QTextCursor
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QScrollArea
 from pytestqt.qtbot import QtBot
@@ -258,6 +258,16 @@ def test_a_hit_far_away_is_brought_into_sight(view: ConversationView, show: Call
     [mark] = row.browser.extraSelections()
     place = row.browser.mapTo(view, row.browser.cursorRect(mark.cursor).center())
     assert view.rect().contains(place)
+
+
+def test_escape_closes_the_bar_and_stops_no_reply(view: ConversationView, qtbot: QtBot) -> None:
+    stop = QShortcut(QKeySequence(Qt.Key.Key_Escape), view)
+    view.begin_find()
+    with qtbot.assertNotEmitted(stop.activated):
+        QTest.keyClick(find_box(view), Qt.Key.Key_Escape)
+    assert not find_box(view).isVisible()
+    with qtbot.waitSignal(stop.activated):
+        QTest.keyClick(view, Qt.Key.Key_Escape)
 
 
 def test_what_is_not_there_is_said_so(view: ConversationView, show: Callable[..., None]) -> None:
