@@ -59,6 +59,8 @@ class ScriptedChild:
                     self.generate(command)
                 case protocol.PreviewPrompt() as command:
                     self.preview(command)
+                case protocol.CountTokens() as command:
+                    self.send(protocol.TokensCounted(command.request_id, len(command.text.split())))
 
     def load(self, command: protocol.LoadModel) -> None:
         if self.behaviour == "aborts":

@@ -6,11 +6,15 @@ Tolerant: a value that makes no sense costs only itself.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from app.core.conversation import Attachment, Conversation, Message, MessageState
 from app.core.database import Row
+
+CONVERSATION_COLUMNS = (
+    "id, title, system_prompt, draft, created_at, used_at, pinned, archived, folder, policy, deleted_at"
+)
 
 
 def branch_to(rows: Sequence[Row], head: str | None) -> list[Row]:
@@ -26,11 +30,11 @@ def branch_to(rows: Sequence[Row], head: str | None) -> list[Row]:
 
 def versions_in(rows: Sequence[Row]) -> dict[str | None, tuple[str, ...]]:
     """The messages that answer the same one, by its id, without those that were deleted."""
-    found: dict[str | None, tuple[str, ...]] = {row["parent_id"]: () for row in rows}
+    found: dict[str | None, list[str]] = {row["parent_id"]: [] for row in rows}
     for row in rows:
         if row["deleted_at"] is None:
-            found[row["parent_id"]] += (row["id"],)
-    return found
+            found[row["parent_id"]].append(row["id"])
+    return {parent_id: tuple(ids) for parent_id, ids in found.items()}
 
 
 def newest_under(rows: Sequence[Row], message_id: str) -> str:
@@ -44,20 +48,12 @@ def newest_under(rows: Sequence[Row], message_id: str) -> str:
     return newest
 
 
-def conversation_of(row: Row) -> Conversation:
-    return Conversation(
-        id=row["id"],
-        title=row["title"],
-        system_prompt=row["system_prompt"],
-        draft=row["draft"],
-        created_at=row["created_at"],
-        used_at=row["used_at"],
-        pinned=bool(row["pinned"]),
-        archived=bool(row["archived"]),
-        folder=row["folder"],
-        policy=row["policy"],
-        deleted_at=row["deleted_at"],
-    )
+def conversations_of(rows: Iterable[Row]) -> list[Conversation]:
+    """Of rows of `CONVERSATION_COLUMNS`: there are thousands, and looking up each column's name takes as long again."""
+    return [
+        Conversation(id_, title, prompt, draft, created_at, used_at, pinned == 1, archived == 1, *rest)
+        for id_, title, prompt, draft, created_at, used_at, pinned, archived, *rest in rows
+    ]
 
 
 def message_of(row: Row, versions: tuple[str, ...]) -> Message:

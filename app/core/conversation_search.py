@@ -2,21 +2,21 @@
 
 The index knows which messages have all three-letter pieces of what is looked for; whether they have them in that order
 is looked up in the text. So any part of a word is found, in every language, and the index stays half as large as one
-that knows the order. Less than three letters have no piece: then only the newest messages are looked through.
+that knows the order. Less than three letters have no piece: then the messages are looked through, the newest first.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from app.core.database import Connection, Row, execute, folded
+from app.core.database import Connection, Row, batches, execute, folded, searchable
 
 _BEFORE, _AFTER = 40, 120  # characters shown around what was found
-_LOOKED_THROUGH = 2000  # messages at most, for one search
-_AT_A_TIME = 200
+_PATIENCE = 0.03  # seconds before what was found is told, if there may be more
+_AT_A_TIME = 100  # messages
 _PIECE = 3
-_BLANKS = " \n\t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,81 +32,89 @@ class Hit:
     used_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found by now. Unless it is complete, older messages are still to be looked through."""
+
+    hits: list[Hit]
+    is_complete: bool
+
+
 def search(connection: Connection, text: str, limit: int = 100) -> list[Hit]:
     """Conversations not deleted whose title has `text`, then messages, the newest first. Case and accents are ignored.
 
     A message in a branch that is not shown is found as well: whoever opens it is shown its branch.
     """
-    wanted = folded(" ".join(text.split()))
-    if not wanted:
-        return []
+    *_, found = search_in_steps(connection, text, limit)
+    return found.hits
+
+
+def search_in_steps(
+    connection: Connection, text: str, limit: int = 100, patience: float = _PATIENCE
+) -> Iterator[Found]:
+    """What `search` finds; each time `patience` seconds have gone, what there is by then. Complete at last.
+
+    Most searches are complete at once. Words that are frequent, but hardly ever stand together, take seconds when
+    there are hundreds of thousands of messages: all that have these words are to be read.
+    """
+    wanted = searchable(text)
     found: list[Hit] = []
-    for hit in _hits(connection, wanted):
-        found.append(hit)
-        if len(found) == limit:
+    told = time.perf_counter()
+    for hits in _hits(connection, wanted, limit) if wanted else ():
+        found += hits
+        if len(found) >= limit:
             break
-    return found
+        if time.perf_counter() - told > patience:
+            yield Found(found[:], is_complete=False)
+            told = time.perf_counter()
+    yield Found(found[:limit], is_complete=True)
 
 
-def _hits(connection: Connection, wanted: str) -> Iterator[Hit]:
-    for row in _titles(connection, wanted):
-        yield _hit(row, row["title"], None, wanted)
-    for row in _messages(connection, wanted):
-        text = " ".join(row["text"].split())
-        if wanted in folded(text):
-            yield _hit(row, text, row["message_id"], wanted)
+def _hits(connection: Connection, wanted: str, limit: int) -> Iterator[list[Hit]]:
+    """A few at a time, or none: those among some messages."""
+    yield [_hit(row, row["title"], None, wanted) for row in _titles(connection, wanted, limit)]
+    for rows in _messages(connection, wanted):
+        yield [
+            _hit(row, " ".join(row["text"].split()), row["message_id"], wanted)
+            for row in rows
+            if wanted in searchable(row["text"])
+        ]
 
 
-def _titles(connection: Connection, wanted: str) -> list[Row]:
+def _titles(connection: Connection, wanted: str, limit: int) -> list[Row]:
     return execute(
         connection,
         "SELECT id AS conversation_id, title, used_at FROM conversations "
-        "WHERE deleted_at IS NULL AND instr(folded(title), ?) > 0 ORDER BY used_at DESC",
-        wanted,
+        "WHERE deleted_at IS NULL AND instr(searchable(title), ?) > 0 ORDER BY used_at DESC LIMIT ?",
+        *(wanted, limit),
     )
 
 
-def _messages(connection: Connection, wanted: str) -> Iterator[Row]:
-    """Messages that may have it, the newest first. Their texts come a few at a time: often the first are enough."""
-    places = _places(connection, wanted)
-    for start in range(0, len(places), _AT_A_TIME):
-        some = ",".join(map(str, places[start : start + _AT_A_TIME]))
-        yield from execute(
-            connection,
-            "SELECT messages.id AS message_id, messages.text, conversations.id AS conversation_id, "
-            "conversations.title, conversations.used_at "
-            "FROM messages JOIN conversations ON conversations.id = conversation_id "
-            f"WHERE messages.position IN ({some}) "
-            "AND conversations.deleted_at IS NULL AND messages.deleted_at IS NULL ORDER BY messages.position DESC",
-        )
-
-
-def _places(connection: Connection, wanted: str) -> list[int]:
+def _messages(connection: Connection, wanted: str) -> Iterator[list[Row]]:
+    """Messages that may have it, the newest first, a few at a time: often the first are enough."""
+    columns = "messages.id AS message_id, messages.text, conversations.id AS conversation_id, title, used_at"
+    conversation = "CROSS JOIN conversations ON conversations.id = conversation_id"
+    shown = "conversations.deleted_at IS NULL AND messages.deleted_at IS NULL"
     if query := _query(wanted):
-        sql = "SELECT rowid FROM message_index WHERE message_index MATCH ? ORDER BY rowid DESC LIMIT ?"
-        rows = execute(connection, sql, query, _LOOKED_THROUGH)
-    else:
-        rows = execute(
-            connection, "SELECT position AS rowid FROM messages ORDER BY position DESC LIMIT ?", _LOOKED_THROUGH
+        return batches(
+            connection,
+            f"SELECT {columns} FROM message_index "
+            f"CROSS JOIN messages ON messages.position = message_index.rowid {conversation} "
+            f"WHERE message_index MATCH ? AND {shown} ORDER BY message_index.rowid DESC",
+            query,
+            size=_AT_A_TIME,
         )
-    return [row["rowid"] for row in rows]
+    return batches(
+        connection,
+        f"SELECT {columns} FROM messages {conversation} WHERE {shown} ORDER BY messages.position DESC",
+        size=_AT_A_TIME,
+    )
 
 
 def _query(wanted: str) -> str:
-    """All pieces of `wanted`, as FTS5 writes them; empty if there are none that say something.
-
-    Where `wanted` has a blank, a text may have several, or break the line: a piece with a blank in its middle or two is
-    not looked for, one with a blank at an end may have a line break there.
-    """
+    """All pieces of `wanted`, as FTS5 writes them; empty if it is too short to have one."""
     pieces = dict.fromkeys(wanted[start : start + _PIECE] for start in range(len(wanted) - _PIECE + 1))
-    return " AND ".join(_any_blank(piece) for piece in pieces if piece[1] != " " and piece.count(" ") < 2)
-
-
-def _any_blank(piece: str) -> str:
-    quoted = '"' + piece.replace('"', '""') + '"'
-    if " " not in piece:
-        return quoted
-    return "(" + " OR ".join(quoted.replace(" ", blank) for blank in _BLANKS) + ")"
+    return " AND ".join('"' + piece.replace('"', '""') + '"' for piece in pieces)
 
 
 def _hit(row: Row, text: str, message_id: str | None, wanted: str) -> Hit:

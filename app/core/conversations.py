@@ -19,7 +19,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from app.core.conversation import Attachment, Conversation, Message, MessageState, title_from
-from app.core.conversation_rows import branch_to, conversation_of, message_of, newest_under, versions_in
+from app.core.conversation_rows import (
+    CONVERSATION_COLUMNS,
+    branch_to,
+    conversations_of,
+    message_of,
+    newest_under,
+    versions_in,
+)
 from app.core.database import Connection, Row, Value, execute, transaction
 
 __all__ = ["Attachment", "Conversation", "ConversationStore", "Message", "MessageState", "title_from"]
@@ -36,21 +43,18 @@ class ConversationStore:
 
     def conversations(self) -> list[Conversation]:
         """Those not deleted, archived ones included: pinned ones first, then the last used."""
-        rows = self._execute(
-            "SELECT * FROM conversations WHERE deleted_at IS NULL ORDER BY pinned DESC, used_at DESC, position DESC"
-        )
-        return [conversation_of(row) for row in rows]
+        return self._conversations("deleted_at IS NULL ORDER BY pinned DESC, used_at DESC, position DESC")
 
     def trash(self) -> list[Conversation]:
         """Those that were deleted, the last deleted first."""
-        rows = self._execute(
-            "SELECT * FROM conversations WHERE deleted_at IS NOT NULL ORDER BY deleted_at DESC, position DESC"
-        )
-        return [conversation_of(row) for row in rows]
+        return self._conversations("deleted_at IS NOT NULL ORDER BY deleted_at DESC, position DESC")
 
     def conversation(self, conversation_id: str) -> Conversation:
         """The conversation of that id, deleted or not."""
-        return conversation_of(self._row("conversations", conversation_id))
+        found = self._conversations("id = ?", conversation_id)
+        if not found:
+            raise KeyError(conversation_id)
+        return found[0]
 
     def create(self, system_prompt: str) -> Conversation:
         """A new conversation, empty and without a title."""
@@ -288,6 +292,11 @@ class ConversationStore:
         """Makes `change` in the row whose id is the last of `values`."""
         if not self._execute(f"UPDATE {change} WHERE id = ? RETURNING id", *values):
             raise KeyError(values[-1])
+
+    def _conversations(self, which: str, *parameters: Value) -> list[Conversation]:
+        return conversations_of(
+            self._execute(f"SELECT {CONVERSATION_COLUMNS} FROM conversations WHERE {which}", *parameters)
+        )
 
     def _row(self, table: str, row_id: str) -> Row:
         rows = self._execute(f"SELECT * FROM {table} WHERE id = ?", row_id)

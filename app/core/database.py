@@ -122,23 +122,25 @@ _MIGRATIONS = (
             text, content = '', tokenize = 'trigram case_sensitive 1', detail = 'none'
         )
         """,
-        "INSERT INTO message_index (rowid, text) SELECT position, folded(text) FROM messages WHERE state <> 'writing'",
+        "INSERT INTO message_index (rowid, text) "
+        "SELECT position, searchable(text) FROM messages WHERE state <> 'writing'",
         """
         CREATE TRIGGER message_made AFTER INSERT ON messages WHEN new.state <> 'writing' BEGIN
-            INSERT INTO message_index (rowid, text) VALUES (new.position, folded(new.text));
+            INSERT INTO message_index (rowid, text) VALUES (new.position, searchable(new.text));
         END
         """,
         """
         CREATE TRIGGER message_changed AFTER UPDATE OF state, text ON messages BEGIN
             INSERT INTO message_index (message_index, rowid, text)
-                SELECT 'delete', old.position, folded(old.text) WHERE old.state <> 'writing';
+                SELECT 'delete', old.position, searchable(old.text) WHERE old.state <> 'writing';
             INSERT INTO message_index (rowid, text)
-                SELECT new.position, folded(new.text) WHERE new.state <> 'writing';
+                SELECT new.position, searchable(new.text) WHERE new.state <> 'writing';
         END
         """,
         """
         CREATE TRIGGER message_gone AFTER DELETE ON messages WHEN old.state <> 'writing' BEGIN
-            INSERT INTO message_index (message_index, rowid, text) VALUES ('delete', old.position, folded(old.text));
+            INSERT INTO message_index (message_index, rowid, text)
+                VALUES ('delete', old.position, searchable(old.text));
         END
         """,
     ),
@@ -182,6 +184,14 @@ def execute(connection: Connection, sql: str, *parameters: Value) -> list[Row]:
         return connection.execute(sql, [_storable(parameter) for parameter in parameters]).fetchall()
 
 
+def batches(connection: Connection, sql: str, *parameters: Value, size: int) -> Iterator[list[Row]]:
+    """Runs a query and returns its rows, up to `size` at a time: the first before the last have been looked for."""
+    with _translated():
+        cursor = connection.execute(sql, [_storable(parameter) for parameter in parameters])
+        while rows := cursor.fetchmany(size):
+            yield rows
+
+
 @contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
     """All that is executed inside is committed together at the end, or not at all if anything is raised."""
@@ -195,8 +205,16 @@ def transaction(connection: Connection) -> Iterator[None]:
             raise
 
 
+def searchable(text: str) -> str:
+    """`text` as searches compare it: without case and accents, one blank between words.
+
+    The index holds what this returned, so it must stay.
+    """
+    return folded(" ".join(text.split()))
+
+
 def folded(text: str) -> str:
-    """`text` as searches compare it: without case and accents. The index holds what this returned, so it must stay."""
+    """`text` without case and accents."""
     if text.isascii():
         return text.lower()
     import unicodedata  # noqa: PLC0415 (most texts do without)
@@ -207,9 +225,15 @@ def folded(text: str) -> str:
 
 
 def _create(path: Path) -> None:
-    """Makes an empty file, for this user's eyes only: SQLite gives its journals the same permissions."""
+    """Makes an empty file, for this user's eyes only: SQLite gives its journals the same permissions.
+
+    A file that is there is not touched: whoever closes it drops the locks of all connections that this process has to
+    it, and the next program that looks into the database would take its journal away.
+    """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        pass
     except OSError as error:
         kind = DiskFull if error.errno == errno.ENOSPC else StorageError
         raise kind(f"{path}: {error.strerror}") from error
@@ -220,7 +244,7 @@ def _open(path: Path, locking_mode: str) -> Connection:
     try:
         connection.row_factory = Row
         connection.text_factory = _readable
-        connection.create_function("folded", 1, folded, deterministic=True)
+        connection.create_function("searchable", 1, searchable, deterministic=True)
         connection.execute(f"PRAGMA locking_mode = {locking_mode}")
         if _version(connection) > len(_MIGRATIONS):
             raise DatabaseTooNew

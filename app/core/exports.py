@@ -15,6 +15,7 @@ from typing import Any
 
 from app.core.conversation import Conversation, Message, with_attachments
 from app.core.errors import AppError, StorageError
+from app.core.reasoning import answer_in
 
 FORMAT = "paddock-conversations"
 VERSION = 1
@@ -60,7 +61,7 @@ def to_markdown(exported: Exported) -> str:
     if conversation.system_prompt:
         parts.append("> " + conversation.system_prompt.replace("\n", "\n> "))
     for message in shown_messages(exported):
-        parts += [f"## {author(message)}", _closed(with_attachments(message.text, message.attachments))]
+        parts += [f"## {author(message)}", _closed(words(message))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -68,6 +69,12 @@ def shown_messages(exported: Exported) -> list[Message]:
     """Those of the branch that is shown, in their order."""
     by_id = {message.id: message for message in exported.messages}
     return [by_id[one] for one in exported.shown if one in by_id]
+
+
+def words(message: Message) -> str:
+    """What people get to read of it: a reply without its reasoning, and the files that go with a question."""
+    text = answer_in(message.text) if message.role == "assistant" else message.text
+    return with_attachments(text, message.attachments)
 
 
 def author(message: Message) -> str:

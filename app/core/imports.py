@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from app.core import import_gpt4all as gpt4all
 from app.core.conversation import Attachment, Conversation, Message, MessageState
 from app.core.errors import AppError
 from app.core.exports import FORMAT, VERSION
@@ -28,7 +29,9 @@ _POLICIES = ("oldest", "middle", "ask")
 
 class CannotImport(AppError):
     title = "This file holds no conversations that Paddock can read"
-    hint = "Paddock reads its own exports and those of ChatGPT, Open WebUI, LM Studio and Jan, each as JSON."
+    hint = (
+        "Paddock reads its own exports, those of ChatGPT, Open WebUI, LM Studio and Jan as JSON, and GPT4All's chats."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,15 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """What was in a file. `source` is the app it is from, `left_out` how many conversations made no sense."""
+    """What was in a file. `source` is the app it is from, `left_out` how many conversations made no sense.
+
+    `cut_short`: in how many of those that are there something after their last message made none.
+    """
 
     source: str
     conversations: tuple[Imported, ...]
     left_out: int
+    cut_short: int = 0
 
 
 def read_file(path: Path) -> Import:
@@ -65,6 +72,8 @@ def read_file(path: Path) -> Import:
 
 def read(data: bytes) -> Import:
     """What is in a file of these bytes. Raises `CannotImport`, with the reason."""
+    if gpt4all.is_chat(data):
+        return _gpt4all(data)
     document = _document(data.decode("utf-8-sig", "replace"))
     for source, is_theirs, conversations in _SOURCES:
         if is_theirs(document):
@@ -267,6 +276,35 @@ def _jan_text(values: Values) -> str:
         text = part.get("text")
         found.append(_words(text.get("value")) if isinstance(text, dict) else "")
     return "\n\n".join(text for text in found if text)
+
+
+# GPT4All: no JSON; one conversation a file
+
+
+def _gpt4all(data: bytes) -> Import:
+    try:
+        chat = gpt4all.read_chat(data)
+    except gpt4all.UnknownChat as error:
+        raise CannotImport(str(error)) from error
+    prompts = [item.text for item in chat.items if item.kind == gpt4all.SYSTEM]
+    messages: list[Message] = []
+    for place, item in enumerate(item for item in chat.items if item.kind != gpt4all.SYSTEM):
+        parent = messages[-1].id if messages else None
+        messages.append(_gpt4all_message(str(place), parent, item, chat))
+    conversation = _conversation(chat.title, chat.created_at, chat.created_at)
+    found = _imported(replace(conversation, system_prompt="\n\n".join(prompts)), messages, None)
+    return replace(_collected("GPT4All", [found]), cut_short=int(found is not None and not chat.is_whole))
+
+
+def _gpt4all_message(message_id: str, parent: str | None, item: gpt4all.Item, chat: gpt4all.Chat) -> Message:
+    role = "user" if item.kind == gpt4all.PROMPT else "assistant"
+    message = _message(message_id, parent, role, item.text, chat.created_at)
+    if role == "assistant":
+        message = replace(message, model=_name(chat.model))
+    if item.is_error:
+        return replace(message, text="", note=item.text, state=MessageState.FAILED)
+    state = MessageState.STOPPED if item.was_stopped else MessageState.COMPLETE
+    return replace(message, state=state, attachments=item.attachments)
 
 
 _SOURCES = (

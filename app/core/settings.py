@@ -325,8 +325,14 @@ class Settings:
         Setting(
             Group.APPLICATION,
             "Appearance",
-            "Light, dark, or as the system is set.",
-            choices=(("system", "Follow the system"), ("light", "Light"), ("dark", "Dark")),
+            "Light, dark, or as the system is set. High contrast also comes when the system asks for it.",
+            choices=(
+                ("system", "Follow the system"),
+                ("light", "Light"),
+                ("dark", "Dark"),
+                ("light_contrast", "High contrast, light"),
+                ("dark_contrast", "High contrast, dark"),
+            ),
         ),
     )
     text_size: float = _field(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import codecs
 import unicodedata
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePath
 
 from app.core.conversation import Attachment
 from app.core.errors import AppError
@@ -16,6 +17,7 @@ from app.core.file_names import safe_name
 from app.core.units import format_bytes
 
 LARGEST = 2 * 2**20  # bytes; half a million tokens are more than most models hold
+MOST_FILES = 10  # with one message
 
 _LONGEST_SUFFIX = 12  # characters
 _MARKS = (  # what a file begins with that says how it is written; the longest first
@@ -41,7 +43,7 @@ def read_text_file(path: Path) -> Attachment:
     """
     name = harmless_name(path)
     data = _content(path, name)
-    text = _text(data)
+    text = text_in(data)
     if text is None:
         raise CannotAttach(f"{name} holds something other than text.")
     if not text.strip():
@@ -49,7 +51,29 @@ def read_text_file(path: Path) -> Attachment:
     return Attachment(name, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def harmless_name(path: Path) -> str:
+def read_text_files(paths: Sequence[Path], others: Sequence[Attachment]) -> tuple[list[Attachment], list[CannotAttach]]:
+    """The texts of files that are to go with the same message as `others`, and why some cannot."""
+    read: list[Attachment] = []
+    problems: list[CannotAttach] = []
+    for path in paths:
+        try:
+            read.append(_read_beside(path, [*others, *read]))
+        except CannotAttach as error:
+            problems.append(error)
+    return read, problems
+
+
+def _read_beside(path: Path, others: Sequence[Attachment]) -> Attachment:
+    """Together with the `others` it may not be more than one file may be: all of it goes to the model."""
+    if len(others) >= MOST_FILES:
+        raise CannotAttach(f"At most {MOST_FILES} files go with a message.")
+    attachment = read_text_file(path)
+    if sum(len(one.text) for one in (*others, attachment)) > LARGEST:
+        raise CannotAttach(f"With {attachment.name} the files would be larger than {format_bytes(LARGEST)}.")
+    return attachment
+
+
+def harmless_name(path: PurePath) -> str:
     """What a file is called, on one line, without anything that could hide, turn round or pass for something else."""
     ending = safe_name(path.suffix.removeprefix("."), "")[:_LONGEST_SUFFIX].strip()
     return safe_name(path.stem, "file") + (f".{ending}" if ending else "")
@@ -71,8 +95,8 @@ def _content(path: Path, name: str) -> bytes:
     return data
 
 
-def _text(data: bytes) -> str | None:
-    """None if it is not text, as far as one can tell."""
+def text_in(data: bytes) -> str | None:
+    """These bytes as text, or None if they are not text, as far as one can tell."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _decoded(data[len(mark) :], encoding)

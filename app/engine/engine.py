@@ -39,6 +39,7 @@ class Engine(QObject):
     load_failed = Signal(object)  # AppError
     prompt_progressed = Signal(object)  # protocol.PromptProgress
     prompt_previewed = Signal(object)  # protocol.PromptPreviewed
+    tokens_counted = Signal(object)  # protocol.TokensCounted
     text_received = Signal(str, str)  # reply id, text
     write_progressed = Signal(object)  # protocol.WriteProgress
     reply_finished = Signal(str, object)  # reply id, ReplyStats
@@ -121,6 +122,10 @@ class Engine(QObject):
         """Asks what the model would be given; ends in `prompt_previewed`, after what is under way now."""
         self._command_given.emit(protocol.PreviewPrompt(request_id, tuple(messages), reply_limit, policy))
 
+    def count_tokens(self, request_id: str, text: str) -> None:
+        """Asks how many tokens a text is; ends in `tokens_counted`, after what is under way now."""
+        self._command_given.emit(protocol.CountTokens(request_id, text))
+
     def stop(self) -> None:
         """Stops the load or the reply under way, if any. What was written is kept."""
         if self._busy_with:
@@ -154,6 +159,8 @@ class Engine(QObject):
                 self.prompt_progressed.emit(event)
             case protocol.PromptPreviewed():
                 self.prompt_previewed.emit(event)
+            case protocol.TokensCounted():
+                self.tokens_counted.emit(event)
             case protocol.WriteProgress():
                 self.write_progressed.emit(event)
             case protocol.ReplyFinished():
@@ -167,10 +174,7 @@ class Engine(QObject):
                 self._rest()
                 self.model_loaded.emit(event)
             case protocol.ModelUnloaded():
-                self._model = None
-                self.model_unloaded.emit()
-                if not self._busy_with:
-                    self._rest()
+                self._forget_model()
             case protocol.LoadCancelled():
                 self._rest()
                 self.load_cancelled.emit()
@@ -179,6 +183,12 @@ class Engine(QObject):
             case protocol.Hello():
                 self._hello = event
                 self.greeted.emit()
+
+    def _forget_model(self) -> None:
+        self._model = None
+        self.model_unloaded.emit()
+        if not self._busy_with:
+            self._rest()
 
     @Slot(object)
     def _on_supervisor_child_ended(self, error: errors.EngineError) -> None:

@@ -60,6 +60,9 @@ class ModelHost:
                 self._generate(command)
             case protocol.PreviewPrompt():
                 self._send(self._preview(command))
+            case protocol.CountTokens():
+                tokens = None if self._model is None else len(self._model.vocabulary.tokenize(command.text))
+                self._send(protocol.TokensCounted(command.request_id, tokens))
 
     def _load(self, command: protocol.LoadModel) -> None:
         path = Path(command.path)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from app.core.memory import DeviceBill, DeviceMemory
 from app.core.settings import Settings
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 
 Role = Literal["system", "user", "assistant"]
 # What is left out of a prompt that does not fit: the oldest turns, those between the first and the newest, or none: it
@@ -126,13 +126,21 @@ class PreviewPrompt:
 
 
 @dataclass(frozen=True, slots=True)
+class CountTokens:
+    """Say how many tokens a text is for the model. Answered by `TokensCounted`, whatever happens."""
+
+    request_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Interrupt:
     """Stop the reply or the load of that id, at once, even before it began."""
 
     id: str
 
 
-Command = LoadModel | EstimateMemory | UnloadModel | Generate | PreviewPrompt | Interrupt
+Command = LoadModel | EstimateMemory | UnloadModel | Generate | PreviewPrompt | CountTokens | Interrupt
 
 # Events
 
@@ -248,6 +256,14 @@ class PromptPreviewed:
 
 
 @dataclass(frozen=True, slots=True)
+class TokensCounted:
+    """How many tokens the text of a `CountTokens` is; None if there is no model."""
+
+    request_id: str
+    tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class TextReceived:
     reply_id: str
     text: str
@@ -303,6 +319,7 @@ Event = (
     | ModelUnloaded
     | PromptProgress
     | PromptPreviewed
+    | TokensCounted
     | TextReceived
     | WriteProgress
     | ReplyFinished
@@ -323,6 +340,7 @@ _MESSAGES: dict[str, type[Any]] = {
         UnloadModel,
         Generate,
         PreviewPrompt,
+        CountTokens,
         Interrupt,
         Hello,
         LoadProgress,
@@ -332,6 +350,7 @@ _MESSAGES: dict[str, type[Any]] = {
         ModelUnloaded,
         PromptProgress,
         PromptPreviewed,
+        TokensCounted,
         TextReceived,
         WriteProgress,
         ReplyFinished,

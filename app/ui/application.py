@@ -33,6 +33,7 @@ from app.core.settings import Settings
 from app.engine.engine import Engine
 from app.engine.estimator import Estimator
 from app.ui import theme
+from app.ui.attachment_presenter import AttachmentPresenter
 from app.ui.bill_presenter import BillPresenter
 from app.ui.bug_catcher import BugCatcher
 from app.ui.chat_place import ChatPlace
@@ -41,7 +42,7 @@ from app.ui.chat_session import ChatSession
 from app.ui.composer import Composer
 from app.ui.context_meter import ContextMeter
 from app.ui.context_presenter import ContextPresenter
-from app.ui.conversation_files import ConversationFiles
+from app.ui.conversation_files import Added, ConversationFiles
 from app.ui.conversation_list import ConversationList
 from app.ui.conversation_view import ConversationView
 from app.ui.garbage import GarbageCollector
@@ -196,6 +197,9 @@ class Application(QObject):
         self._context_presenter = ContextPresenter(
             self.chat, self.models, self.settings, self._composer, self._meter, self
         )
+        self._attachment_presenter = AttachmentPresenter(
+            self.chat, self.models, self.engine, self.library.jobs, self._composer, self
+        )
         self._presets_presenter = PresetsPresenter(
             PresetStore(paths.presets), self.settings, self._presets, self._system_prompt, self
         )
@@ -291,7 +295,8 @@ class Application(QObject):
         window, chat, files = self.window, self._chat_presenter, self._files
         messages, sidebar = self._message_presenter, self._sidebar_presenter
         window.search_requested.connect(self._conversations.focus_search)
-        window.text_files_dropped.connect(self._composer.add_files)
+        window.text_files_dropped.connect(self._attachment_presenter.read)
+        self._attachment_presenter.read_for_another.connect(chat.keep_attachments)
         window.export_requested.connect(self._on_window_export_requested)
         window.export_all_requested.connect(files.export_all)
         window.import_requested.connect(files.ask_import)
@@ -443,14 +448,16 @@ class Application(QObject):
     def _on_files_exported(self, path: str) -> None:
         self.window.show_toast(self.tr("Exported to {0}").format(path))
 
-    @Slot(object, int, int)
-    def _on_files_imported(self, ids: list[str], count: int, left_out: int) -> None:
-        text = self.tr("Conversations imported: {0}").format(count)
-        if left_out:
-            text += " " + self.tr("Left out, as nothing in them could be read: {0}").format(left_out)
-        self.window.show_toast(text)
-        if ids:
-            self._chat_presenter.open_conversation(ids[0])
+    @Slot(object)
+    def _on_files_imported(self, added: Added) -> None:
+        parts = [self.tr("Conversations imported: {0}").format(len(added.ids))]
+        if added.left_out:
+            parts.append(self.tr("Left out, as nothing in them could be read: {0}").format(added.left_out))
+        if added.cut_short:
+            parts.append(self.tr("Without their end, as the file is damaged: {0}").format(added.cut_short))
+        self.window.show_toast(" ".join(parts))
+        if added.ids:
+            self._chat_presenter.open_conversation(added.ids[0])
 
     @Slot()
     def _on_chat_library_requested(self) -> None:

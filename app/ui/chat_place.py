@@ -38,6 +38,7 @@ class ChatPlace(QWidget):
     ) -> None:
         super().__init__()
         self.setObjectName("chat_place")
+        self._conversations = conversations
         self._conversation = conversation
         self._panel_button = IconButton("panel")
         self._panel_button.setObjectName("show_panel")
@@ -54,6 +55,9 @@ class ChatPlace(QWidget):
         self._splitter.setChildrenCollapsible(False)
         for widget in (conversations, centre, self._panel):
             self._splitter.addWidget(widget)
+            widget.raise_()  # the order for a screen reader
+        for index in range(self._splitter.count()):
+            self._splitter.handle(index).raise_()
         self._splitter.setStretchFactor(1, 1)
         unit = self.fontMetrics().averageCharWidth()
         self._splitter.setSizes([unit * 28, unit * 90, unit * 48])
@@ -108,14 +112,18 @@ class ChatPlace(QWidget):
         self.panel_shown.emit(shown)
 
     def save_layout(self) -> dict[str, Any]:
-        """The widths, and whether the panel is shown, as JSON can hold them."""
+        """The widths, whether the panel is shown, and which groups are closed, as JSON can hold them."""
         state = self._splitter.saveState().toHex().toStdString()
-        return {"splitter": state, "panel": self._panel.isVisibleTo(self)}
+        groups = self._conversations.closed_groups()
+        return {"splitter": state, "panel": self._panel.isVisibleTo(self), "closed_groups": groups}
 
     def restore_layout(self, layout: dict[str, Any]) -> None:
         """Goes back to what `save_layout` returned; what makes no sense is left as it is."""
         self._splitter.restoreState(QByteArray.fromHex(str(layout.get("splitter")).encode()))
         self.show_panel(layout.get("panel") is not False)
+        groups = layout.get("closed_groups")
+        if isinstance(groups, list):
+            self._conversations.close_groups(group for group in groups if isinstance(group, str))
 
 
 class _Panel(QWidget):

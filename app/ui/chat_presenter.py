@@ -97,11 +97,13 @@ class ChatPresenter(QObject):
 
     def begin(self) -> None:
         """Shows the conversation used last, or a new one."""
-        conversations = [one for one in self._store.conversations() if not one.archived]
-        if conversations:
-            self._session.open(max(conversations, key=lambda one: one.used_at).id)
-        else:
+        conversations = self._store.conversations()
+        newest = max((one for one in conversations if not one.archived), key=lambda one: one.used_at, default=None)
+        if newest is None:
             self.new_conversation()
+            return
+        self._list.set_conversations(conversations, newest.id)
+        self._session.open(newest.id)
 
     @Slot()
     def new_conversation(self) -> None:
@@ -117,6 +119,11 @@ class ChatPresenter(QObject):
         self._system_prompt.flush()
         self._on_draft_timer_timeout()
 
+    @Slot(str, object)
+    def keep_attachments(self, conversation_id: str, attachments: Sequence[Attachment]) -> None:
+        """Adds files to the draft of a conversation that is not shown."""
+        self._attached[conversation_id] = (*self._attached.get(conversation_id, ()), *attachments)
+
     def undo_delete(self, conversation_id: str) -> None:
         self._store.restore(conversation_id)
         self._open(conversation_id)
@@ -131,7 +138,8 @@ class ChatPresenter(QObject):
     def open_conversation(self, conversation_id: str) -> None:
         """Shows that conversation."""
         self._on_list_selected(conversation_id)
-        self.show_conversations()
+        if not self._list.set_current(conversation_id):
+            self.show_conversations()
 
     @Slot(str, str, str)
     def open_hit(self, conversation_id: str, message_id: str, text: str) -> None:
@@ -226,7 +234,9 @@ class ChatPresenter(QObject):
         self._composer.set_attachments(self._attached.pop(conversation.id, ()))
         self._composer.show_problem("")
         self._system_prompt.set_text(conversation.system_prompt)
-        self.show_conversations()
+        if not self._list.set_current(conversation.id):
+            self.show_conversations()
+        self._list.set_busy(self._session.busy_conversation)
         self._show_composer_state()
 
     def _show_empty_state(self) -> None:

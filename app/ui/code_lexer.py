@@ -94,7 +94,7 @@ def lexer_of(language: str) -> Future[Any] | None:
     if name not in _lexers:
         if len(_lexers) > 500:  # names that somebody made up
             return None
-        _lexers[name] = aside(functools.partial(_lexer, name))
+        _lexers[name] = aside("code", functools.partial(_lexer, name))
     return _lexers[name]
 
 

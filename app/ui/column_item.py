@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import QRect
 from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QAccessibleWidget, QWidget
 
@@ -13,6 +14,7 @@ class ColumnItem:
         self.widget = widget
         self.index = 0  # in the column
         self.height = 0  # pixels; guessed until it is known
+        self.place: QRect | None = None  # in the column, where the widget was put and is shown
         self._stand_in: StandIn | None = None
 
     def make(self, parent: QWidget) -> QWidget:

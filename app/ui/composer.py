@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QMimeData, QSignalBlocker, Qt, Signal
@@ -23,17 +23,11 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.core.conversation import Attachment
-from app.core.errors import AppError
-from app.core.text_files import LARGEST, CannotAttach, read_text_file
-from app.core.units import format_bytes
 from app.ui.attachments import AttachmentChips
 from app.ui.icons import IconButton
-from app.ui.messages import failure_words
 from app.ui.plain_text import TextBox, tool_tip
 
 MOST_LINES = 8
-MOST_FILES = 10
-_MOST_PROBLEMS = 3  # that are told one by one
 
 
 class Composer(QWidget):
@@ -43,19 +37,23 @@ class Composer(QWidget):
     with `set_text`, `set_attachments` or `clear` is not reported by `text_changed` and `draft_changed`; these are for
     drafts, and tell what the user did.
 
-    Text files that are dropped on it, or chosen, are read at once: they are small. A model that is dropped on it is
-    left to the window.
+    Text files that are dropped on it, or chosen, are wished for with `attach_requested`. A model that is dropped on it
+    is left to the window.
     """
 
     send_requested = Signal(str)  # `attachments` go with it
     stop_requested = Signal()
+    attach_requested = Signal(object)  # list of Path
+    reading_cancel_requested = Signal()
     text_changed = Signal(str)
     draft_changed = Signal()  # the text or the attachments
+    attachments_changed = Signal()  # by whomever
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("composer")
         self._writing = False
+        self._is_reading = False
         self._can_send = True
         self._why_not = ""
         self._attachments: tuple[Attachment, ...] = ()
@@ -66,6 +64,7 @@ class Composer(QWidget):
         self._problem.setTextFormat(Qt.TextFormat.PlainText)
         self._chips = AttachmentChips()
         self._chips.remove_requested.connect(self._on_chips_remove_requested)
+        self._chips.cancel_requested.connect(self.reading_cancel_requested)
         self._attach = IconButton("attach")
         self._attach.setObjectName("attach_file")
         self._attach.setAccessibleName("Attach file")
@@ -126,26 +125,38 @@ class Composer(QWidget):
         had_focus = self._chips.has_focus()
         self._attachments = tuple(attachments)
         self._chips.show_attachments(attachments)
-        if had_focus and not attachments:
+        if had_focus and not self._chips.has_focus():
             self._box.setFocus()
+        self._order_tabs()
+        self._update_buttons()
+        self.attachments_changed.emit()
+
+    def _order_tabs(self) -> None:
         for before, after in itertools.pairwise([self._attach, *self._chips.buttons()]):
             self.setTabOrder(before, after)
-        self._update_buttons()
 
-    def add_files(self, paths: Sequence[Path]) -> None:
-        """Reads text files and adds them. What cannot be added is said above the box; the others are added."""
-        added, problems = list(self._attachments), []
-        for path in paths:
-            try:
-                added.append(_read(path, added))
-            except CannotAttach as error:
-                problems.append(_sentence(error))
-        if len(added) > len(self._attachments):
-            self.set_attachments(added)
+    def add_attachments(self, attachments: Sequence[Attachment]) -> None:
+        """Shows these files besides those that are there, as something that the user did."""
+        if attachments:
+            self.set_attachments([*self._attachments, *attachments])
             self.draft_changed.emit()
-        if len(problems) > _MOST_PROBLEMS:
-            problems[_MOST_PROBLEMS:] = [self.tr("Not attached besides: {0}").format(len(problems) - _MOST_PROBLEMS)]
-        self.show_problem("\n".join(problems))
+
+    def show_tokens(self, tokens: Mapping[Attachment, int]) -> None:
+        """Shows how many tokens the files are for the model, as far as that is known."""
+        self._chips.show_tokens(tokens)
+
+    def show_reading(self, text: str) -> None:
+        """Says that files are being read, which can be cancelled; with an empty text, nothing."""
+        had_focus = self._chips.has_focus()
+        self._chips.show_reading(text)
+        if had_focus and not self._chips.has_focus():
+            self._box.setFocus()
+        self._order_tabs()
+
+    def set_reading(self, reading: bool) -> None:
+        """Whether files of this message are being read: then it is not sent."""
+        self._is_reading = reading
+        self._update_buttons()
 
     def clear(self) -> None:
         """Empties the box and takes the files away."""
@@ -179,7 +190,7 @@ class Composer(QWidget):
 
     def _update_buttons(self) -> None:
         self._box.setPlaceholderText(self._why_not or self.tr("Type a message"))
-        self._send.setEnabled(self._can_send and not self._writing and self._has_content())
+        self._send.setEnabled(self._can_send and not (self._writing or self._is_reading) and self._has_content())
 
     def _has_content(self) -> bool:
         return bool(self.text().strip() or self._attachments)
@@ -199,7 +210,7 @@ class Composer(QWidget):
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
         if files := _files_in(event.mimeData()):
             event.acceptProposedAction()
-            self.add_files(files)
+            self.attach_requested.emit(files)
         else:
             event.ignore()
 
@@ -208,7 +219,7 @@ class Composer(QWidget):
         dialog.setObjectName("choose_attachments")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        dialog.filesSelected.connect(lambda paths: self.add_files([Path(path) for path in paths]))
+        dialog.filesSelected.connect(lambda paths: self.attach_requested.emit([Path(path) for path in paths]))
         dialog.open()
 
     def _on_chips_remove_requested(self, place: int) -> None:
@@ -224,7 +235,10 @@ class Composer(QWidget):
 
     def _on_box_enter_pressed(self) -> None:
         text = self.text()
-        if self._writing or not self._has_content():
+        if self._writing or not (self._has_content() or self._is_reading):
+            return
+        if self._is_reading:
+            self.show_problem(self.tr("A file is still being read. It can be taken away above."))
             return
         if not self._can_send:
             self.show_problem(self._why_not)
@@ -277,18 +291,3 @@ def _files_in(data: QMimeData) -> list[Path]:
     """The local files of a drag, unless a model is among them: that one is left to the window."""
     files = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
     return [] if any(file.suffix.lower() == ".gguf" for file in files) else files
-
-
-def _read(path: Path, others: Sequence[Attachment]) -> Attachment:
-    """Together with the `others` it may not be more than one file may be: all of it goes to the model."""
-    if len(others) >= MOST_FILES:
-        raise CannotAttach(f"At most {MOST_FILES} files go with a message.")
-    attachment = read_text_file(path)
-    if sum(len(one.text) for one in (*others, attachment)) > LARGEST:
-        raise CannotAttach(f"With {attachment.name} the files would be larger than {format_bytes(LARGEST)}.")
-    return attachment
-
-
-def _sentence(error: AppError) -> str:
-    title, detail, hint = failure_words(error)
-    return f"{title}: {detail} {hint}"

@@ -6,8 +6,8 @@ What would be forgotten is said before it is, in this line and to a screen reade
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAccessible, QFont, QPalette
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+from PySide6.QtGui import QAccessible, QFont, QPalette, QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QWidget
 
 from app.core.errors import AppError, NoModelLoaded
 from app.core.units import format_count
@@ -17,6 +17,8 @@ from app.ui.context_bar import ContextBar, Part, sizes_of
 from app.ui.context_details import ContextDetails
 from app.ui.icons import IconButton
 from app.ui.messages import failure_words
+
+_NARROW = 60  # average characters
 
 
 class ContextMeter(QWidget):
@@ -43,13 +45,30 @@ class ContextMeter(QWidget):
         self._details = ContextDetails(self)
         self._details.policy_chosen.connect(self._on_details_policy_chosen)
         self.setFocusProxy(self._button)
-        row = QHBoxLayout(self)
+        self._bar_and_text = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._bar_and_text.addWidget(self._bar)
+        self._bar_and_text.addWidget(self._text, 1)
+        self._row = row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self._bar)
-        row.addWidget(self._text, 1)
+        row.addLayout(self._bar_and_text, 1)
         row.addWidget(self._button)
         self.set_policy("oldest")
         self.show_unknown()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """The bar is above the text where beside it there would be room for few words."""
+        super().resizeEvent(event)
+        self._arrange(self.width())
+        self._row.activate()
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802
+        self._arrange(width)
+        return super().heightForWidth(width)
+
+    def _arrange(self, width: int) -> None:
+        is_narrow = width < self.fontMetrics().averageCharWidth() * _NARROW
+        directions = QBoxLayout.Direction
+        self._bar_and_text.setDirection(directions.TopToBottom if is_narrow else directions.LeftToRight)
 
     def show_preview(self, preview: PromptPreviewed, dropping: int) -> None:
         """Shows what the model would be given; `dropping` messages that it sees now would go."""

@@ -34,11 +34,25 @@ _JSON, _MARKDOWN, _HTML, _PDF = ".json", ".md", ".html", ".pdf"
 _ENDINGS = (_MARKDOWN, _HTML, _PDF, _JSON)
 
 
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What came of an import: the new conversations, and how many could not be read, or not to their end.
+
+    With a `failure`, `ids` are those that were added before it. A file that holds nothing is one, if nothing came of
+    the others either.
+    """
+
+    ids: list[str]
+    left_out: int
+    cut_short: int
+    failure: AppError | None = None
+
+
 class ConversationFiles(QObject):
     """Asks for files and printers, writes and reads. Owns no widget but the dialogs it opens."""
 
     exported = Signal(str)  # the path of the file or folder
-    imported = Signal(object, int, int)  # ids of the new conversations, how many, how many were left out
+    imported = Signal(object)  # Added
     printed = Signal()
     failed = Signal(object)  # AppError
 
@@ -60,10 +74,12 @@ class ConversationFiles(QObject):
         self._ask_where(title, name, _ENDINGS[::-1], partial(self.write, None))
 
     def ask_import(self) -> None:
-        """Asks for a file, then adds the conversations in it."""
-        dialog = self._dialog(self.tr("Import conversations"), QFileDialog.FileMode.ExistingFile)
-        dialog.setNameFilters([self.tr("Exports") + " (*.json *.jsonl)", self.tr("All files") + " (*)"])
-        dialog.fileSelected.connect(lambda path: self.read(Path(path)))
+        """Asks for files, then adds the conversations in them."""
+        dialog = self._dialog(self.tr("Import conversations"), QFileDialog.FileMode.ExistingFiles)
+        dialog.setNameFilters(
+            [self.tr("Exports and chats") + " (*.json *.jsonl *.chat)", self.tr("All files") + " (*)"]
+        )
+        dialog.filesSelected.connect(lambda paths: self.read([Path(path) for path in paths]))
         dialog.open()
 
     def ask_print(self, conversation_id: str, title: str) -> None:
@@ -91,9 +107,9 @@ class ConversationFiles(QObject):
         job = self._start(partial(_write, self._database, conversation_ids, path, ending, self._stopped))
         job.finished.connect(lambda written: self.exported.emit(str(written)))
 
-    def read(self, path: Path) -> None:
-        """Adds the conversations in that file."""
-        job = self._start(partial(_read, self._database, path, self._stopped))
+    def read(self, paths: Sequence[Path]) -> None:
+        """Adds the conversations in these files: some apps have one in each."""
+        job = self._start(partial(_read, self._database, paths, self._stopped))
         job.finished.connect(self._on_job_read)
 
     def print_to(self, conversation_id: str, printer: QPrinter) -> None:
@@ -112,9 +128,9 @@ class ConversationFiles(QObject):
         return job
 
     @Slot(object)
-    def _on_job_read(self, added: _Added) -> None:
+    def _on_job_read(self, added: Added) -> None:
         if added.ids or added.failure is None:
-            self.imported.emit(added.ids, len(added.ids), added.left_out)
+            self.imported.emit(added)
         if added.failure is not None:
             self.failed.emit(added.failure)
 
@@ -164,28 +180,27 @@ def _ending_in(name_filter: str) -> str:
 # In a thread of their own
 
 
-@dataclass(frozen=True, slots=True)
-class _Added:
-    """What came of an import. With a `failure`, `ids` are those that were added before it."""
-
-    ids: list[str]
-    left_out: int
+def _read(database: Path, paths: Sequence[Path], stopped: Event) -> Added:
+    ids: list[str] = []
+    left_out = cut_short = 0
     failure: AppError | None = None
-
-
-def _read(database: Path, path: Path, stopped: Event) -> _Added:
-    found = imports.read_file(path)
-    added: list[str] = []
     with closing(open_database(database)) as connection:
         store = ConversationStore(connection)
-        for one in found.conversations:
-            if stopped.is_set():
-                break
+        for path in paths:
             try:
-                added.append(store.add_tree(one.conversation, one.messages, one.head).id)
+                found = imports.read_file(path)
+                left_out += found.left_out
+                cut_short += found.cut_short
+                for one in found.conversations:
+                    if stopped.is_set():
+                        return Added(ids, left_out, cut_short)
+                    ids.append(store.add_tree(one.conversation, one.messages, one.head).id)
+            except imports.CannotImport as error:
+                left_out += 1
+                failure = error
             except StorageError as error:
-                return _Added(added, found.left_out, error)
-    return _Added(added, found.left_out)
+                return Added(ids, left_out, cut_short, error)
+    return Added(ids, left_out, cut_short, None if ids else failure)
 
 
 def _write(database: Path, conversation_ids: Sequence[str] | None, path: Path, ending: str, stopped: Event) -> Path:

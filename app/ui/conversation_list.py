@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from app.ui.conversation_menu import ConversationMenu, FolderMenu, ask_for_folde
 from app.ui.conversation_model import ConversationModel
 
 if TYPE_CHECKING:
-    from app.core.conversation_search import Hit
+    from app.core.conversation_search import Found
     from app.ui.conversation_search_view import ConversationSearchView
 
 
@@ -77,6 +77,8 @@ class ConversationList(QWidget):
         box.setObjectName("search_conversations")
         box.setAccessibleName("Search conversations")
         box.setPlaceholderText(self.tr("Search conversations"))
+        metrics = box.fontMetrics()
+        box.setMinimumWidth(metrics.horizontalAdvance(box.placeholderText()) + metrics.averageCharWidth() * 3)
         box.setClearButtonEnabled(True)
         for button in box.findChildren(QToolButton):
             button.setAccessibleName("Clear search")
@@ -86,26 +88,48 @@ class ConversationList(QWidget):
 
     # Values
 
+    def closed_groups(self) -> list[str]:
+        """Which groups are closed, for `close_groups` at the next start."""
+        return self._model.closed_groups()
+
+    def close_groups(self, ids: Iterable[str]) -> None:
+        """Closes these groups and no others."""
+        self._changing = True
+        self._model.close_groups(ids)
+        self._changing = False
+
     def set_conversations(self, conversations: Sequence[Conversation], current_id: str | None) -> None:
         """Lists `conversations` in their order and selects the one of `current_id`, without emitting `selected`."""
-        is_another = current_id != self._shown_id
-        self._shown_id = current_id
         self._changing = True
         self._model.show(conversations)
+        self._show_current(current_id)
+        self._changing = False
+
+    def set_current(self, conversation_id: str) -> bool:
+        """Selects that conversation, without emitting `selected`. False if it is not listed."""
+        if not self._model.has(conversation_id):
+            return False
+        self._changing = True
+        self._show_current(conversation_id)
+        self._changing = False
+        return True
+
+    def _show_current(self, current_id: str | None) -> None:
+        is_another = current_id != self._shown_id
+        self._shown_id = current_id
         if is_another:
             self._model.reveal(current_id)
         self._select_shown(moving=is_another or not self._model.heading_at(self._view.currentIndex()))
-        self._changing = False
 
     def set_busy(self, conversation_id: str | None) -> None:
         """Marks the conversation whose reply is being written; None marks none."""
         self._model.show_busy(conversation_id)
 
-    def show_hits(self, text: str, hits: Sequence[Hit]) -> None:
-        """Shows where `text` was found, unless something else is looked for by now."""
+    def show_hits(self, text: str, found: Found) -> None:
+        """Shows where `text` was found so far, unless something else is looked for by now."""
         if text == self._asked and text:
-            self._search_view().show_hits(hits)
-            self._answered = text
+            self._search_view().show_hits(found.hits, is_complete=found.is_complete)
+            self._answered = text if found.hits or found.is_complete else ""
             self._show_search(True)
             if self._opens_first:
                 self._on_box_return_pressed()

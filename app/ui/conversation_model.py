@@ -75,6 +75,15 @@ class ConversationModel(QAbstractListModel):
                 self._closed.discard(_group_of(one))
                 self._show_entries(self._entries())
 
+    def closed_groups(self) -> list[str]:
+        """The ids of the groups that are closed, for `close_groups` at the next start."""
+        return sorted(self._closed)
+
+    def close_groups(self, ids: Iterable[str]) -> None:
+        """Closes these groups and opens all others; there need not be such groups yet."""
+        self._closed = set(ids)
+        self._show_entries(self._entries())
+
     def set_open(self, row: int, is_open: bool) -> None:
         """Opens or closes the group under the heading in that row."""
         heading = self._rows[row]
@@ -83,6 +92,10 @@ class ConversationModel(QAbstractListModel):
             self._show_entries(self._entries())
 
     # What is there
+
+    def has(self, conversation_id: str) -> bool:
+        """Whether the conversation is listed, if only in a group that is closed."""
+        return any(one.id == conversation_id for one in self._conversations)
 
     def row_of(self, conversation_id: str | None) -> int:
         """Where the conversation is; -1 if it is not listed, or in a group that is closed."""
@@ -127,13 +140,23 @@ class ConversationModel(QAbstractListModel):
     # Changing the rows
 
     def _show_entries(self, wanted: list[Entry]) -> None:
+        if not self._rows:
+            self._fill(wanted)
+            return
         self._remove_all_but({entry.id for entry in wanted})
         self._sort([entry.id for entry in wanted])
         self._insert_missing(wanted)
-        changed = [row for row, pair in enumerate(zip(self._rows, wanted, strict=True)) if pair[0] != pair[1]]
+        changed = [row for row, pair in enumerate(zip(self._rows, wanted, strict=True)) if _differ(*pair)]
         self._rows = wanted
         if changed:
             self._tell_changed(changed[0], changed[-1])
+
+    def _fill(self, wanted: list[Entry]) -> None:
+        """The rows of a list that has none: at the start, when they are many."""
+        if wanted:
+            self.beginInsertRows(_ROOT, 0, len(wanted) - 1)
+            self._rows = wanted
+            self.endInsertRows()
 
     def _remove_all_but(self, wanted: set[str]) -> None:
         for first, last in reversed(_runs(entry.id not in wanted for entry in self._rows)):
@@ -228,6 +251,10 @@ def _group_of(conversation: Conversation) -> str:
     if conversation.pinned:
         return _PINNED
     return _FOLDER + conversation.folder if conversation.folder else _OTHERS
+
+
+def _differ(one: Entry, other: Entry) -> bool:
+    return one is not other and one != other
 
 
 def _alphabetic(name: str) -> tuple[str, str]:

@@ -64,12 +64,12 @@ class ConversationSearchView(QWidget):
         layout.addWidget(self._state)
         layout.addWidget(self.view, 1)
 
-    def show_hits(self, hits: Sequence[Hit]) -> None:
-        """Shows `hits` in their order, from the first on."""
-        if hits != self._model.hits:
+    def show_hits(self, hits: Sequence[Hit], *, is_complete: bool = True) -> None:
+        """Shows `hits` in their order. If they are but more of what is shown, one stays where one is."""
+        if not self._model.add(hits):
             self._model.show(hits)
             self.view.scrollToTop()
-        self._say(self._found_in_words(len(hits)))
+        self._say(self._found_in_words(len(hits)) if is_complete else self._found_so_far_in_words(len(hits)))
 
     def show_failure(self, error: AppError) -> None:
         """The search did not work."""
@@ -96,6 +96,11 @@ class ConversationSearchView(QWidget):
             self.tr("The first {0} found").format(count) if count >= HITS_SHOWN else self.tr("Found: {0}").format(count)
         )
 
+    def _found_so_far_in_words(self, count: int) -> str:
+        if count == 0:
+            return self.tr("Searching older messages…")
+        return self.tr("Found so far: {0}. Searching older messages…").format(count)
+
     def _say(self, text: str) -> None:
         if text != self._state.text():
             self._state.setText(text)
@@ -110,6 +115,17 @@ class _HitModel(QAbstractListModel):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.hits: Sequence[Hit] = []
+
+    def add(self, hits: Sequence[Hit]) -> bool:
+        """Shows `hits`, if they begin with those there are. Whether they do."""
+        count = len(self.hits)
+        if not count or hits[:count] != self.hits:
+            return False
+        if len(hits) > count:
+            self.beginInsertRows(_ROOT, count, len(hits) - 1)
+            self.hits = hits
+            self.endInsertRows()
+        return True
 
     def show(self, hits: Sequence[Hit]) -> None:
         self.beginResetModel()

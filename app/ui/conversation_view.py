@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QRect, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QFont, QKeySequence, QPainter, QPaintEvent, QPalette, QResizeEvent
+from PySide6.QtGui import QAction, QFocusEvent, QFont, QKeySequence, QPainter, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.core.conversations import Message, MessageState
@@ -29,6 +29,7 @@ from app.ui.virtual_column import VirtualColumn
 if TYPE_CHECKING:
     from app.ui.finder import Finder
     from app.ui.message_row import MessageRow, ReplyRow
+    from app.ui.narrator import Narrator
     from app.ui.selection import Selection
 
 __all__ = ["SUGGESTION", "ConversationView", "Failure"]
@@ -71,7 +72,10 @@ class ConversationView(QWidget):
         self._empty: EmptyState | None = None
         self._grown: MessageItem | None = None  # its name is longer than was told
         self._name_told = 0.0
+        self._narrator: Narrator | None = None  # of the reply that is being written, if somebody listens
         self._column = VirtualColumn()
+        self._column.setObjectName("messages")
+        self._column.setAccessibleName("Conversation")
         self._column.at_end_changed.connect(self._on_column_at_end_changed)
         self._column.moved.connect(self._schedule)
         self._column.made.connect(self._on_column_made)
@@ -82,7 +86,6 @@ class ConversationView(QWidget):
         self._find_bar.step_requested.connect(self._on_find_bar_step_requested)
         self._find_bar.close_requested.connect(self.end_find)
         self._jump = _hidden_button("jump_to_the_newest", self.tr("Jump to the newest"))
-        self._jump.setParent(self)
         self._jump.clicked.connect(self._column.go_to_end)
         self._timer = QTimer(self, singleShot=True, interval=_FRAME, timerType=Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._on_timer_timeout)
@@ -91,7 +94,7 @@ class ConversationView(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self._find_bar)
         layout.addWidget(self._column)
-        self.setFocusProxy(self._column)
+        self._jump.setParent(self)  # at last: so the tab key comes to it after the messages
         keys = QKeySequence.StandardKey
         self.find_action = self._action(self.tr("Find in this conversation"), keys.Find, self.begin_find)
         self.zoom_in_action = self._action(self.tr("Larger text"), keys.ZoomIn, partial(self._zoom_by, 1))
@@ -117,13 +120,15 @@ class ConversationView(QWidget):
 
     def show_messages(self, messages: Sequence[Message]) -> None:
         """Shows `messages` in place of everything, at their end. They are the whole conversation."""
+        began = time.perf_counter()
         self._items = [self._new_item(message) for message in messages]
         self._unseen = frozenset()
+        self._narrator = None
         self.end_find()
         self._empty = None
         self._column.go_to_end()
         self._arrange()
-        self._write(time.perf_counter() + _FIRST_SLICE)
+        self._write(began + _FIRST_SLICE)
         self._column.lay_out()
         self._schedule()
 
@@ -148,6 +153,8 @@ class ConversationView(QWidget):
             return
         focused = old.row.focused_action() if old.row else ""
         new = self._new_item(message)
+        if message.id == old_id:
+            new.unfold_like(old)
         self._items = [new if item is old else item for item in self._items]
         self._arrange()
         if focused:
@@ -159,6 +166,8 @@ class ConversationView(QWidget):
     def append_text(self, message_id: str, text: str) -> None:
         """Goes on with a reply. Cheap; painted with the next frame."""
         if row := self._reply(message_id):
+            if accessibility.is_heard():
+                self._narrator_of(row).add(text)
             row.append_text(text)
             self._grown = self._item(message_id)
             self._schedule()
@@ -178,10 +187,12 @@ class ConversationView(QWidget):
         self._grown = None
         self._chain_tabs(item)
         self._schedule()
-        accessibility.name_changed(row)
-        was_stopped = state is MessageState.STOPPED
-        ending = self.tr("The reply was stopped.") if was_stopped else self.tr("The reply is finished.")
-        accessibility.announce(row, failure.title if failure else ending)
+        if accessibility.is_heard():
+            was_stopped = state is MessageState.STOPPED
+            ending = self.tr("The reply was stopped.") if was_stopped else self.tr("The reply is finished.")
+            accessibility.name_changed(row)
+            self._narrator_of(row).end(failure.title if failure else ending)
+            self._narrate(time.perf_counter() + _SLICE)
 
     def set_unseen(self, ids: Collection[str]) -> None:
         """Which messages the model no longer sees."""
@@ -236,8 +247,12 @@ class ConversationView(QWidget):
             self._column.bring_into_sight(item.row, top)
 
     def _first_in_sight(self) -> int:
-        seen = self._column.item_at(0)
+        seen = self._item_in_sight()
         return self._items.index(seen) if isinstance(seen, MessageItem) else 0
+
+    def _item_in_sight(self) -> ColumnItem | None:
+        """The first of which there is more than a line: where `go_to` scrolled to, for one."""
+        return self._column.item_at(self._column.fontMetrics().height())
 
     # Find
 
@@ -318,6 +333,7 @@ class ConversationView(QWidget):
             self._schedule()
         self._column.lay_out()
         self._tell_name()
+        self._narrate(began + seconds)
         # However much there is to do, most of the time is left to the user.
         self._timer.setInterval(max(_FRAME, round((time.perf_counter() - began) * 2000)))
 
@@ -346,6 +362,20 @@ class ConversationView(QWidget):
         if self._grown and self._grown.row and now - self._name_told > _NAME_INTERVAL:
             accessibility.name_changed(self._grown.row)
             self._name_told, self._grown = now, None
+
+    def _narrate(self, deadline: float) -> None:
+        if self._narrator and self._narrator.work(deadline):
+            self._schedule()
+        elif self._narrator and self._narrator.has_ended:
+            self._narrator = None
+
+    def _narrator_of(self, row: MessageRow) -> Narrator:
+        """Who tells of that reply what comes from now on."""
+        from app.ui.narrator import Narrator  # noqa: PLC0415
+
+        if self._narrator is None or self._narrator.message_id != row.message_id:
+            self._narrator = Narrator(row.message_id, row.browser.text(), partial(accessibility.announce, self))
+        return self._narrator
 
     # Rows
 
@@ -443,6 +473,25 @@ class ConversationView(QWidget):
 
     # Qt
 
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        # A focus proxy would do the same, but Tab on its way in would skip what comes before it.
+        self._column.setFocus(event.reason())
+
+    def focusNextPrevChild(self, forward: bool) -> bool:  # noqa: N802
+        """From the column the tab key goes on to what is in sight, not to whatever row happens to be the first."""
+        if forward and self._column.hasFocus() and (first := self._first_stop_in_sight()):
+            first.setFocus(Qt.FocusReason.TabFocusReason)
+            return True
+        return super().focusNextPrevChild(forward)
+
+    def _first_stop_in_sight(self) -> QWidget | None:
+        seen = self._item_in_sight()
+        for item in self._column.items[seen.index :] if seen else ():
+            self._column.make_now(item)
+            if stops := [widget for widget in _tab_stops(item) if widget.isVisible() and widget.isEnabled()]:
+                return stops[0]
+        return None
+
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange and self._zoom != 1:
@@ -461,6 +510,8 @@ class ConversationView(QWidget):
 
     def _on_column_at_end_changed(self, at_end: bool) -> None:
         self._place_jump()
+        if at_end and self._jump.hasFocus():
+            self._column.setFocus()
         self._jump.setVisible(not at_end)
         self._jump.raise_()
 

@@ -69,8 +69,10 @@ def _blocks_in(document: QTextDocument, exposed: QRectF) -> Iterator[tuple[QText
 
 def _paint_code(painter: QPainter, looks: Looks, area: QRectF) -> None:
     padding = looks.padding()
+    painter.setPen(QColor(looks.colours.outline))
     painter.setBrush(QColor(looks.colours.code))
-    painter.drawRoundedRect(area.adjusted(0, -padding, 0, padding), padding, padding)
+    painter.drawRoundedRect(area.adjusted(0.5, -padding, -0.5, padding), padding, padding)
+    painter.setPen(Qt.PenStyle.NoPen)
 
 
 def _paint_head(painter: QPainter, looks: Looks, place: QPointF, width: float, language: str) -> None:

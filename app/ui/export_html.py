@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from html import escape
 
-from app.core.conversation import Message, with_attachments
-from app.core.exports import Exported, author, shown_messages
+from app.core.conversation import Message
+from app.core.exports import Exported, author, shown_messages, words
 from app.ui.leaves import Code, Heading, Leaf, Paragraph, Rule, Span, Spans, Table
 from app.ui.markdown import blocks, leaves
 
@@ -58,8 +58,7 @@ def opening(exported: Exported) -> str:
 
 def message_html(message: Message) -> str:
     """One message, under the name of who wrote it."""
-    words = with_attachments(message.text, message.attachments)
-    found = (leaf for block in blocks(words) for leaf in leaves(block))
+    found = (leaf for block in blocks(words(message)) for leaf in leaves(block))
     return "\n".join([f"<h2>{_escaped(author(message))}</h2>", *map(_leaf, _with_whole_tables(found))])
 
 

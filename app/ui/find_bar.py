@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPalette
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QWidget
+from PySide6.QtGui import QKeyEvent, QPalette, QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QWidget
 
 from app.ui import accessibility
+
+_NARROW = 75  # average characters
 
 
 class FindBar(QWidget):
@@ -34,10 +36,13 @@ class FindBar(QWidget):
         self._previous.clicked.connect(lambda: self.step_requested.emit(-1))
         self._next.clicked.connect(lambda: self.step_requested.emit(1))
         self._close.clicked.connect(self.close_requested)
-        row = QHBoxLayout(self)
-        for widget in (self._box, self._words, self._previous, self._next, self._close):
-            row.addWidget(widget)
-        row.setStretch(0, 1)
+        self._line = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._line.addWidget(self._box, 1)
+        row = QHBoxLayout()
+        row.addWidget(self._words, 1)
+        for button in (self._previous, self._next, self._close):
+            row.addWidget(button)
+        self._line.addLayout(row)
         self.setFocusProxy(self._box)
         self.hide()
 
@@ -71,6 +76,13 @@ class FindBar(QWidget):
         if words != self._words.text():
             self._words.setText(words)
             accessibility.announce(self._box, words)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """The box has a line of its own where it would have little room on that of the buttons."""
+        super().resizeEvent(event)
+        is_narrow = self.width() < self.fontMetrics().averageCharWidth() * _NARROW
+        directions = QBoxLayout.Direction
+        self._line.setDirection(directions.TopToBottom if is_narrow else directions.LeftToRight)
 
     def event(self, event: QEvent) -> bool:
         # Else Esc would stop a reply that is being written.

@@ -1,7 +1,8 @@
 """Finds a text in the messages of a conversation, marks where it is, and goes there.
 
 What is counted are the places in the texts as they were written; what is marked are those in the texts as they look.
-The two differ where Markdown stands within a word: then the nearest place is gone to.
+The two differ where Markdown stands within a word: then the nearest place is gone to. What is drawn of a formula is
+marked as a whole if its source has the text. What a model thought before it answered is not looked through.
 
 However often a text is there, and however long a message is, the work is bounded: places are counted, not listed, and
 only in what a message shows.
@@ -12,6 +13,8 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 from collections.abc import Iterator
+from heapq import merge
+from itertools import islice
 
 from PySide6.QtGui import QColor, QTextCursor
 from PySide6.QtWidgets import QTextEdit
@@ -60,7 +63,7 @@ class Finder:
         sought = self._text.lower()
         self._found, self._before = [], [0]
         for item in self._messages() if sought else ():
-            if count := item.text[:MOST_SHOWN].lower().count(sought):
+            if count := item.answer[:MOST_SHOWN].lower().count(sought):
                 self._found.append(item)
                 self._before.append(self._before[-1] + count)
         self._current = max(0, min(self._current, self._before[-1] - 1))
@@ -125,11 +128,15 @@ class Finder:
             self._column.bring_into_sight(row.browser, row.browser.cursorRect(cursor))
 
     def _places(self, browser: MessageBrowser) -> Iterator[QTextCursor]:
+        if not self._text:
+            return iter(())
+        found = merge(self._words(browser), browser.formulas_with(self._text), key=QTextCursor.selectionStart)
+        return islice(found, _MOST_PLACES)
+
+    def _words(self, browser: MessageBrowser) -> Iterator[QTextCursor]:
         document = browser.document()
-        cursor = document.find(self._text) if self._text else QTextCursor()
-        for _ in range(_MOST_PLACES):
-            if cursor.isNull():
-                return
+        cursor = document.find(self._text)
+        while not cursor.isNull():
             yield cursor
             cursor = document.find(self._text, cursor)
 
@@ -140,7 +147,9 @@ class Finder:
 def _mark(cursor: QTextCursor, look: Colours, *, is_current: bool) -> QTextEdit.ExtraSelection:
     mark = QTextEdit.ExtraSelection()
     mark.cursor = cursor
-    mark.format.setBackground(QColor(look.accent if is_current else look.selection))
-    if is_current:
-        mark.format.setForeground(QColor(look.on_accent))
+    ground = QColor(look.accent if is_current else look.selection)
+    if cursor.charFormat().objectType():  # a formula: it keeps its colour, and Qt paints this over it too
+        ground.setAlphaF(0.25 if is_current else 0.5)
+    mark.format.setBackground(ground)
+    mark.format.setForeground(QColor(look.on_accent if is_current else look.text))
     return mark

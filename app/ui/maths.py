@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import sys
 import time
-import warnings
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -70,7 +69,7 @@ def drawing_of(formula: Formula) -> Future[Drawing | None] | None:
         return _drawings[formula]
     if sum(not made.done() for made in list(_drawings.values())[-2 * _WAITING :]) >= _WAITING:
         return None
-    _drawings[formula] = aside(functools.partial(_drawn, formula))
+    _drawings[formula] = aside("maths", functools.partial(_drawn, formula))
     if len(_drawings) > _KEPT:
         _drawings.popitem(last=False)
     return _drawings[formula]
@@ -79,11 +78,9 @@ def drawing_of(formula: Formula) -> Future[Drawing | None] | None:
 def _drawn(formula: Formula) -> Drawing | None:
     if _depth(formula.tex) > _DEEPEST:
         return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of the way ziamath finds its font
-        from latex2mathml import exceptions  # noqa: PLC0415 - at first use
-        from ziamath.config import config  # noqa: PLC0415
-        from ziamath.zmath import Latex  # noqa: PLC0415
+    from latex2mathml import exceptions  # noqa: PLC0415 - at first use
+    from ziamath.config import config  # noqa: PLC0415
+    from ziamath.zmath import Latex  # noqa: PLC0415
 
     config.svg2 = False  # Qt does not know the glyphs of SVG 2
     refusals: tuple[type[Exception], ...] = (TimeoutError, *_REFUSALS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from itertools import repeat
 
 from PySide6.QtCore import QByteArray, QRect, QRectF, QSizeF, Qt
 from PySide6.QtGui import (
@@ -33,6 +34,7 @@ _IS_DISPLAY = _USER + 12
 _INDEX = _USER + 13  # of the drawing
 _KIND = int(QTextFormat.ObjectTypes.UserObject) + 1
 OBJECT = "\ufffc"
+_MOST_INSERTED = 1000  # drawings out of sight: for each, Qt asks for its size whenever it lays out the text
 _LARGER = 1.15  # than the text around it: its letters are smaller
 
 
@@ -45,6 +47,8 @@ class MathsObjects(QPyTextObject):
         self._looks = looks
         self._drawings: list[Drawing] = []
         self._indices: dict[Drawing, int] = {}
+        self._inserted = 0
+        self._sizes: dict[tuple[int, float], QSizeF] = {}  # by the index and the width of the text
         self._refused: set[str] = set()  # sources that stay as they are
         self.waits = False  # whether `replace_one` has seen maths that may become a drawing soon
         document.documentLayout().registerHandler(_KIND, self)
@@ -57,8 +61,9 @@ class MathsObjects(QPyTextObject):
         marked.setProperty(SOURCE, text)
         marked.setProperty(_TEX, tex)
         marked.setProperty(_IS_DISPLAY, is_display)
-        made = self._object(marked)
+        made = self._object(marked) if self._inserted < _MOST_INSERTED else None
         if made is not None:
+            self._inserted += 1
             cursor.insertText(OBJECT, made)
         else:
             cursor.insertText(text, marked)
@@ -117,9 +122,17 @@ class MathsObjects(QPyTextObject):
     # Qt
 
     def intrinsicSize(self, document: QTextDocument, _position: int, look: QTextFormat) -> QSizeF:  # noqa: N802
-        """As high as it takes for Qt, which puts the middle of it at that of a small letter."""
-        drawing = self._drawings[look.property(_INDEX)]
-        scale = self._scale(drawing, document.textWidth())
+        """As high as it takes for Qt, which puts the middle of it at that of a small letter.
+
+        Qt asks for each drawing whenever it paints.
+        """
+        place = (look.property(_INDEX), document.textWidth())
+        if place not in self._sizes:
+            self._sizes[place] = self._size(self._drawings[place[0]], look, place[1])
+        return self._sizes[place]
+
+    def _size(self, drawing: Drawing, look: QTextFormat, width: float) -> QSizeF:
+        scale = self._scale(drawing, width)
         ascent, descent = (drawing.height - drawing.descent) * scale, drawing.descent * scale
         middle = QFontMetricsF(look.toCharFormat().font()).xHeight() / 2
         return QSizeF(drawing.width * scale, max(2 * ascent - middle, 2 * descent + middle))
@@ -162,6 +175,16 @@ def _sources_in(block: QTextBlock) -> Iterator[tuple[int, QTextCharFormat]]:
         look = fragment.charFormat()
         if look.hasProperty(_TEX) and look.objectType() != _KIND:
             yield fragment.position(), look
+
+
+def formulas_with(text: str, document: QTextDocument) -> Iterator[QTextCursor]:
+    """What is drawn in `document` and has `text` in its source: once for each time."""
+    sought = text.lower()
+    cursor = document.find(OBJECT)
+    while not cursor.isNull():
+        source = str(cursor.charFormat().property(SOURCE) or "")
+        yield from repeat(cursor, source.lower().count(sought))
+        cursor = document.find(OBJECT, cursor)
 
 
 def source_in(text: str, document: QTextDocument, start: int, end: int) -> str:

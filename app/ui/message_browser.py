@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QMimeData, QPointF, QRect, QRectF, QSize, Qt, QTimer, QUrl, Signal, Slot
@@ -30,6 +30,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QTextEdit, QToolTip, QWidget
 
+from app.core.reasoning import LAST_TAG, ReasoningSplitter, answer_in, ends_without_beginning
 from app.ui.code_buttons import CodeButtons
 from app.ui.code_colours import CodeColours
 from app.ui.decorations import paint_decorations
@@ -38,14 +39,15 @@ from app.ui.looks import Looks
 from app.ui.markdown_stream import TextStream
 from app.ui.message_text import TextWriter
 from app.ui.plain_text import tool_tip
-from app.ui.reasoning import LAST_TAG, ReasoningSplitter, answer_in, ends_without_beginning
 from app.ui.theme import colours
 
 if TYPE_CHECKING:
     from app.ui.reasoning_block import ReasoningBlock
 
-MOST_SHOWN = 200_000  # characters; a document takes a hundred times the memory of its text
-_SLICE = 2_000  # characters written at once
+MOST_SHOWN = 100_000  # characters; a document takes a hundred times the memory of its text
+_SLICE = 2_000  # characters written at once at most,
+_FIRST_SLICE = 1_000  # and before it is known how long they take
+_QUICK = 0.008  # seconds that a slice should take at most
 _ADORNING = 0.003  # seconds of a frame for colours and maths
 _FRAME = 16  # milliseconds
 _REST = 1.0  # seconds without a word, after which what is not finished gets its colours too
@@ -74,6 +76,7 @@ class MessageBrowser(QTextBrowser):
         self._reasoning_seconds = 0.0
         self._thinking_since: float | None = None
         self._block: ReasoningBlock | None = None
+        self._opens_reasoning = False
         self._colours: CodeColours | None = None
         self._buttons = CodeButtons(self)
         self._written_at = 0.0
@@ -86,6 +89,7 @@ class MessageBrowser(QTextBrowser):
         self._pieces: list[str] = []
         self._next = (0, 0)  # the piece to be written next, and where in it
         self._written = 0  # characters
+        self._slice = _FIRST_SLICE
         self.setObjectName("text")
         self.setAccessibleName("Text")
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -123,6 +127,14 @@ class MessageBrowser(QTextBrowser):
         """The text without the reasoning before it."""
         return answer_in(self.text()) if self._has_reasoning else self.text()
 
+    def formulas_with(self, text: str) -> Iterator[QTextCursor]:
+        """The drawings of maths that have `text` in their source."""
+        if self._writer is None or self._writer.maths is None:
+            return iter(())
+        from app.ui.maths_objects import formulas_with  # noqa: PLC0415 - it has been imported if there is maths
+
+        return formulas_with(text, self.document())
+
     def end_writing(self, reasoning_seconds: float = 0) -> None:
         """Nothing more will come for now. 0: it is not known how long the reasoning took."""
         self._is_ended = True
@@ -144,8 +156,12 @@ class MessageBrowser(QTextBrowser):
         caret = self.textCursor()
         selected = (caret.anchor(), caret.position())
         writer = self._writer or self._begin()
+        began = time.perf_counter()
         while piece := self._take():
             writer.write(*self._stream.advance(self._without_reasoning(piece)))
+            now = time.perf_counter()
+            self._slice = max(_SLICE // 16, min(round(len(piece) * _QUICK / (now - began)), _SLICE))
+            began = now
             if self._written > MOST_SHOWN:
                 note = self.tr("The rest is too long to be shown. Copy takes all of it.")
                 writer.write([Paragraph((Span(note, italic=True),))], [])
@@ -176,7 +192,7 @@ class MessageBrowser(QTextBrowser):
         self._looks = Looks(self.font(), self.palette())
         self._writer = TextWriter(self.document(), self._looks)
         self._stream = self._new_stream()
-        self._next, self._written = (0, 0), 0
+        self._next, self._written, self._slice = (0, 0), 0, _FIRST_SLICE
         self._colours = CodeColours(self.document(), self._looks)
         self._begin_reasoning()
         space = self._looks.metrics.horizontalAdvance(" ")
@@ -188,8 +204,8 @@ class MessageBrowser(QTextBrowser):
         taken: list[str] = []
         size = 0
         index, offset = self._next
-        while index < len(self._pieces) and size < _SLICE and self._written + size <= MOST_SHOWN:
-            part = self._pieces[index][offset : offset + _SLICE - size]
+        while index < len(self._pieces) and size < self._slice and self._written + size <= MOST_SHOWN:
+            part = self._pieces[index][offset : offset + self._slice - size]
             taken.append(part)
             size += len(part)
             offset += len(part)
@@ -200,6 +216,17 @@ class MessageBrowser(QTextBrowser):
         return "".join(taken)
 
     # Reasoning
+
+    @property
+    def is_reasoning_open(self) -> bool:
+        """Whether all of the reasoning is shown, if there is any."""
+        return self._opens_reasoning if self._block is None else self._block.is_open()
+
+    def open_reasoning(self) -> None:
+        """Shows all of it, once it is there."""
+        self._opens_reasoning = True
+        if self._block is not None and not self._block.is_open():
+            self._block.button.click()
 
     def _look_for_an_end(self) -> None:
         """A tag that only ends reasoning may show that all there is was reasoning."""
@@ -244,6 +271,7 @@ class MessageBrowser(QTextBrowser):
         self._inner.rewrite_wanted.connect(self.rewrite_wanted)
         self._block = ReasoningBlock(self._inner, self)
         self._block.follow(self.palette())
+        self._block.button.set_open(self._opens_reasoning)
         self._block.folded.connect(self._on_block_folded)
         QWidget.setTabOrder(self._block.button, self._inner)
         QWidget.setTabOrder(self._inner, self)
@@ -419,6 +447,15 @@ class MessageBrowser(QTextBrowser):
         super().keyPressEvent(event)
         if self.textCursor().position() != before:
             self.caret_moved.emit(self.cursorRect().translated(self.viewport().pos()))
+
+    def focusNextPrevChild(self, forward: bool) -> bool:  # noqa: N802
+        """In the text the tab key goes to its links; from what lies on it, on to what is next."""
+        if not self.hasFocus():
+            return QWidget.focusNextPrevChild(self, forward)
+        has_moved = super().focusNextPrevChild(forward)
+        if self.hasFocus():
+            self.caret_moved.emit(self.cursorRect().translated(self.viewport().pos()))
+        return has_moved
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         super().changeEvent(event)

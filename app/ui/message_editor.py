@@ -1,15 +1,20 @@
-"""The words of a message while they are changed, in its place."""
+"""The words of a message while they are changed, in its place.
+
+A layout of more than `LONGEST` characters, which may be one line, would stop the window with each key. Then the editor
+says what to do instead.
+"""
 
 from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, QMimeData, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QKeyEvent, QPalette, QTextCursor
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.ui.plain_text import TextBox
 
+LONGEST = 100_000  # characters in the box
 _MOST_LINES = 16  # a longer text scrolls
 _FEWEST_LINES = 2
 
@@ -26,12 +31,14 @@ class MessageEditor(QWidget):
         self.setObjectName("message_editor")
         self._old = old
         self._is_busy = False
+        self._is_too_long = max(len(old), len(text)) > LONGEST
         self._box = _Box()
         self._box.setObjectName("edit_message")
         self._box.setAccessibleName("Edit message")
-        self._box.setPlainText(text)
+        self._box.setPlainText("" if self._is_too_long else text)
         self._box.moveCursor(QTextCursor.MoveOperation.End)
         self._box.textChanged.connect(self._update_state)
+        self._box.refused.connect(self._on_box_refused)
         self._box.enter_pressed.connect(self._on_save_requested)
         self._box.escape_pressed.connect(self.cancelled)
         self._hint = QLabel(wordWrap=True)
@@ -41,7 +48,10 @@ class MessageEditor(QWidget):
         self._save.clicked.connect(self._on_save_requested)
         self._cancel = _button("cancel", self.tr("Cancel"), "Cancel")
         self._cancel.clicked.connect(self.cancelled)
-        self.setFocusProxy(self._box)
+        self._box.setHidden(self._is_too_long)
+        self._save.setHidden(self._is_too_long)
+        self._first = self._cancel if self._is_too_long else self._box
+        self.setFocusProxy(self._first)
         self._lay_out()
         self._update_state()
 
@@ -58,7 +68,7 @@ class MessageEditor(QWidget):
 
     def text(self) -> str:
         """What is in the box, exactly."""
-        return self._box.text()
+        return self._old if self._is_too_long else self._box.text()
 
     def set_busy(self, busy: bool) -> None:
         """Whether a reply is being written: until it is, nothing can be saved."""
@@ -67,16 +77,24 @@ class MessageEditor(QWidget):
 
     def tab_chain(self) -> list[QWidget]:
         """What one gets to with the tab key, in reading order."""
-        return [self._box, self._save, self._cancel]
+        return [self._cancel] if self._is_too_long else [self._box, self._save, self._cancel]
 
     def _update_state(self) -> None:
-        if self._is_busy:
+        if self._is_too_long:
+            hint = self.tr("This is too long to be changed here. Copy it, change it elsewhere, attach it as a file.")
+        elif self._is_busy:
             hint = self.tr("A reply is being written. This can be saved when it is done.")
         else:
             hint = self.tr("Enter saves as a new version, Esc keeps the old.")
-        self._hint.setText(hint)
-        self._box.setAccessibleDescription(hint)
+        self._show_hint(hint)
         self._save.setEnabled(not self._is_busy and bool(self.text().strip()))
+
+    def _show_hint(self, hint: str) -> None:
+        self._hint.setText(hint)
+        self._first.setAccessibleDescription(hint)
+
+    def _on_box_refused(self) -> None:
+        self._show_hint(self.tr("That is too long to be pasted here. Attach it to a message as a file."))
 
     def _on_save_requested(self) -> None:
         if not self._save.isEnabled():
@@ -92,6 +110,7 @@ class _Box(TextBox):
 
     enter_pressed = Signal()
     escape_pressed = Signal()
+    refused = Signal()  # to take in what would be too long
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,6 +136,12 @@ class _Box(TextBox):
             self.ensureCursorVisible()
         else:
             self.enter_pressed.emit()
+
+    def insertFromMimeData(self, source: QMimeData) -> None:  # noqa: N802
+        if self.document().characterCount() + len(source.text()) > LONGEST:
+            self.refused.emit()
+        else:
+            super().insertFromMimeData(source)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         super().changeEvent(event)

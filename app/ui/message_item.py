@@ -1,7 +1,8 @@
-"""A message's place in the conversation, with what must outlive its row: the words, and how it ended."""
+"""A message's place in the conversation, with what must outlive its row: the words, how it ended, what is unfolded."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,12 +11,14 @@ from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QWidget
 
 from app.core.conversations import Message, MessageState
+from app.core.reasoning import answer_in
 from app.ui.column_item import ColumnItem
 from app.ui.failure_panel import Failure
 
 if TYPE_CHECKING:
     from app.ui.message_row import MessageRow, ReplyRow
 
+_FIRST_WORK = 0.003  # seconds, for all of most messages
 _SPOKEN_AUTHORS = {"user": "You", "assistant": "Assistant"}
 
 
@@ -31,6 +34,7 @@ class MessageItem(ColumnItem):
         self._make_row = make_row
         self._ending: tuple[str, Failure | None] | None = None  # if it came while the message was shown
         self._was_settled = False
+        self._is_reasoning_open = False
         self.row: MessageRow | None = None
 
     @property
@@ -42,12 +46,25 @@ class MessageItem(ColumnItem):
         """All the words there are by now."""
         return self._message.text if self.row is None else self.row.browser.text()
 
+    @property
+    def answer(self) -> str:
+        """The words without the reasoning before them."""
+        return answer_in(self.text) if self._message.role == "assistant" else self.text
+
     def finish(self, state: MessageState, footer: str, failure: Failure | None) -> None:
         """It will not go on."""
         self._message = replace(self._message, state=state, text=self.text)
         self._ending = (footer, failure)
         if isinstance(self.row, _reply_row()):
             self.row.finish(footer, failure)
+
+    def unfold_like(self, other: MessageItem) -> None:
+        """Shows unfolded what is in `other`, which is about to go."""
+        self._is_reasoning_open = other.is_reasoning_open
+
+    @property
+    def is_reasoning_open(self) -> bool:
+        return self._is_reasoning_open if self.row is None else self.row.browser.is_reasoning_open
 
     # In the column
 
@@ -59,11 +76,14 @@ class MessageItem(ColumnItem):
         self._was_settled = False
         if self._ending and isinstance(row, _reply_row()):
             row.finish(*self._ending)
-        row.browser.work(0)  # the first slice: all of most messages
+        if self._is_reasoning_open:
+            row.browser.open_reasoning()
+        row.browser.work(time.perf_counter() + _FIRST_WORK)
         return row
 
     def let_go(self) -> None:
         self._message = replace(self._message, text=self.text)
+        self._is_reasoning_open = self.is_reasoning_open
         self.row = None
 
     def estimate(self, width: int) -> int:

@@ -208,7 +208,8 @@ class MessageRow(QWidget):
         if not self._is_seen:
             states.append(self.tr("No longer seen by the model"))
         about = " · ".join(filter(None, [self._origin(), *states]))
-        self._about.setText(about)
+        self._about.setText(about.replace("-", "-\u200b"))  # where the name of a model may be broken
+        self._about.setAccessibleName(about)
         self._about.setVisible(bool(about))
         self.setAccessibleDescription(". ".join(states))
 
@@ -327,10 +328,11 @@ class UserRow(MessageRow):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(colours(self.palette()).bubble))
+        look = colours(self.palette())
+        painter.setPen(QColor(look.outline))
+        painter.setBrush(QColor(look.bubble))
         radius = self.fontMetrics().height() * 0.6
-        painter.drawRoundedRect(QRectF(self.rect()), radius, radius)
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
 
 
 class ReplyRow(MessageRow):

@@ -39,7 +39,11 @@ if TYPE_CHECKING:
     from app.ui.maths_objects import MathsObjects
 
 # What Qt takes for the end of a block or a frame must not come from outside; a newline within a leaf is no such end.
-_SAFE = str.maketrans({"\n": "\u2028", "\u2029": "\u2028", "\r": None, "\ufdd0": None, "\ufdd1": None, "\ufffc": None})
+# What is no character at all would have Qt look through all fonts for one that has it.
+_SAFE = {
+    **str.maketrans({"\n": "\u2028", "\u2029": "\u2028", "\r": None, "\ufdd0": None, "\ufdd1": None, "\ufffc": None}),
+    **dict.fromkeys((0xFFFE, 0xFFFF, *range(0xD800, 0xE000)), "\N{REPLACEMENT CHARACTER}"),
+}
 
 _ALIGNMENTS = {
     "left": Qt.AlignmentFlag.AlignLeft,
@@ -282,8 +286,15 @@ class TextWriter:
             return em * 1.1 + after_code
         if isinstance(last, Rule) and isinstance(leaf, Table):
             return em * 1.3  # Qt gives an empty block before a table no height
-        is_next_item = leaf.place.marker and "-" in last.place.containers
-        return em * (0.3 if is_next_item else 0.65) + after_code
+        return em * (0.3 if _is_next_item(leaf.place, last.place) else 0.65) + after_code
+
+
+def _is_next_item(place: Place, last: Place) -> bool:
+    """Whether it goes on with the list before. A numbered one after one with bullets is another."""
+    if not place.marker or "-" not in last.containers:
+        return False
+    is_alike = not last.marker or place.marker[0].isdigit() == last.marker[0].isdigit()
+    return is_alike or place.containers != last.containers
 
 
 def _thin() -> QTextBlockFormat:

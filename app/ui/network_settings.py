@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QLineEdit, QPushBu
 
 from app.ui import accessibility
 from app.ui.network_session import TokenPlace
+from app.ui.plain_text import tool_tip
 
 
 class NetworkSettings(QWidget):
@@ -102,6 +103,7 @@ class NetworkSettings(QWidget):
     def set_models_folder(self, path: str) -> None:
         """Shows where downloads go."""
         self._folder.setText(path)
+        self._folder.setToolTip(tool_tip(path))
         self._folder.setCursorPosition(0)
 
     def focus_token(self) -> None:

@@ -32,7 +32,7 @@ class ReasoningBlock(QWidget):
         line.addWidget(self.button)
         line.addWidget(self._last_words, 1)
         self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, self.fontMetrics().height() // 2)
+        self._column.setContentsMargins(0, 0, 0, self.fontMetrics().height() * 3 // 4)
         self._column.setSpacing(self.fontMetrics().height() // 4)
         self._column.addLayout(line)
         self._indented = QHBoxLayout()

@@ -91,11 +91,11 @@ class Selection(QObject):
     def _part(self, item: MessageItem, first: _End, last: _End) -> str:
         browser = item.row.browser if item.row else None
         if browser is None or item not in (first.item, last.item):
-            return item.text
+            return item.answer
         start = first.position if item is first.item else 0
         end = last.position if item is last.item else _length(browser)
         if (start, end) == (0, _length(browser)):
-            return item.text
+            return item.answer
         return browser.createMimeDataFromSelection().text() if start < end else ""
 
     def _ends(self, one: _End, other: _End) -> tuple[_End, _End]:

@@ -55,7 +55,7 @@ class ShortcutsDialog(QDialog):
         layout.addWidget(self._tree, 1)
         layout.addWidget(buttons)
         unit = self.fontMetrics().averageCharWidth()
-        self.resize(unit * 80, unit * 90)
+        self.resize(QSize(unit * 80, unit * 90).boundedTo(self.screen().availableSize() * 0.9))
 
     def _make_tree(self) -> QTreeWidget:
         tree = QTreeWidget()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, Qt, Signal
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -67,7 +67,7 @@ class TrashView(QDialog):
         layout.addWidget(self._view, 1)
         layout.addLayout(row)
         unit = self.fontMetrics().averageCharWidth()
-        self.resize(unit * 70, unit * 60)
+        self.resize(QSize(unit * 70, unit * 60).boundedTo(self.screen().availableSize() * 0.9))
 
     def set_conversations(self, conversations: Sequence[Conversation]) -> None:
         """What is in the trash, in this order. The place one was at stays."""

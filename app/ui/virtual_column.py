@@ -142,12 +142,11 @@ class VirtualColumn(QScrollArea):
 
     def _let_the_farthest_go(self) -> None:
         """Keeps within bounds what has widgets."""
-        live = self.live()
-        spare = sum(item.weight for item in live) - 2 * _KEPT_WEIGHT
-        if len(live) <= _MOST_KEPT and spare <= 0:
+        spare = sum(item.weight for item in self._live) - 2 * _KEPT_WEIGHT
+        if len(self._live) <= _MOST_KEPT and spare <= 0:
             return
         near = set(self._near())
-        for item in reversed(live):
+        for item in reversed(self.live()):
             if len(self._live) <= _MOST_KEPT and spare <= 0:
                 return
             if item not in near and item.may_go and not _has_focus(item):
@@ -162,11 +161,11 @@ class VirtualColumn(QScrollArea):
             item.let_go()
             item.widget.hide()
             item.widget.deleteLater()
-            item.widget = None
+            item.widget = item.place = None
             self._live.discard(item)
 
     def _adopt(self, item: ColumnItem, widget: QWidget) -> None:
-        item.widget = widget
+        item.widget, item.place = widget, None
         item.drop_stand_in()
         if widget.parent() is not self.content:
             widget.setParent(self.content)
@@ -215,15 +214,18 @@ class VirtualColumn(QScrollArea):
 
     # Layout
 
-    def lay_out(self) -> None:
-        """Gives everything its place, at once; makes and measures what is in sight."""
+    def lay_out(self, *, only_moved: bool = False) -> None:
+        """Gives everything its place, at once; makes and measures what is in sight.
+
+        `only_moved`: what has been measured has not changed since.
+        """
         if self._is_moving:
             return
         self._is_moving = True
         for _ in range(2):  # a scroll bar may come or go
             room = self.viewport().width()
             self._set_width(room)
-            top = self._fill()
+            top = self._fill(only_moved)
             self.content.resize(room, self._tops[-1] + 2 * self._room_above())
             self._place_widgets(room)
             self.verticalScrollBar().setValue(top)
@@ -248,14 +250,15 @@ class VirtualColumn(QScrollArea):
             self._measure(item)
             self._anchor = (item, distance * item.height // anchored)
 
-    def _fill(self) -> int:
+    def _fill(self, only_moved: bool) -> int:
         """Makes and measures what is in sight. Returns where that begins."""
         for item in [item for item in self._live if item.is_growing]:
             self._measure(item)
         top = self._top()
         for _ in range(_MOST_ROUNDS):
             seen = self._items[self._index_at(top) : self._index_at(top + self.viewport().height()) + 1]
-            changed = [item for item in seen if self._measure(item)]
+            asked = [item for item in seen if not (only_moved and item.widget and item in self._known)]
+            changed = [item for item in asked if self._measure(item)]
             if not changed:
                 break
             top = self._top()
@@ -312,12 +315,14 @@ class VirtualColumn(QScrollArea):
                 continue
             if item not in self._known:  # out of sight; laid out for another width
                 widget.move(left, y)
+                item.place = None
                 continue
             place = QRect(left, y, self._width, item.height)
-            if widget.geometry() != place:
+            if item.place != place:
+                item.place = place
                 widget.setGeometry(place)
-            if widget.isHidden():  # only now, so that none is laid out for a width it never has
-                widget.show()
+                if widget.isHidden():  # only now, so that none is laid out for a width it never has
+                    widget.show()
 
     # Qt
 
@@ -339,7 +344,7 @@ class VirtualColumn(QScrollArea):
         if not self._is_moving:
             self._set_at_end(value >= self.verticalScrollBar().maximum())
             self._anchor = self._place(value)
-            self.lay_out()
+            self.lay_out(only_moved=True)
             self._let_the_farthest_go()
             self.moved.emit()
 

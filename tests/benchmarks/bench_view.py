@@ -24,8 +24,8 @@ from PySide6.QtWidgets import QApplication, QScrollArea, QWidget
 from app.core.conversations import Message, MessageState
 from app.ui import theme
 from app.ui.conversation_view import ConversationView
-from app.ui.message_browser import MessageBrowser
-from app.ui.message_row import row_for
+from app.ui.garbage import GarbageCollector
+from app.ui.message_row import MessageRow, row_for
 from tests.hostile_texts import SLOW
 
 TOKENS = 8_000
@@ -34,7 +34,7 @@ MESSAGES = 2_000
 CHARACTERS = 500  # in a message
 STEP = 240  # pixels, two notches of a mouse wheel
 FRAME = 1 / 60  # seconds
-PATIENCE = 5  # seconds for a text that takes its time
+PATIENCE = 2  # seconds for a text that takes its time
 
 
 def main() -> None:
@@ -109,7 +109,7 @@ def new_view() -> tuple[QApplication, ConversationView]:
     view.show_messages(conversation(2))  # everything is imported, as it is after the first conversation
     wait(0.5)
     gc.collect()
-    gc.freeze()
+    GarbageCollector(application).start()  # as the app does
     return application, view
 
 
@@ -133,6 +133,9 @@ class Beats(QObject):
         self._timer = QTimer(self, interval=1, timerType=Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._on_timer_timeout)
         self._timer.start()
+
+    def stop(self) -> None:
+        self._timer.stop()
 
     def _on_timer_timeout(self) -> None:
         now = (time.perf_counter(), time.thread_time())
@@ -182,7 +185,6 @@ def stream() -> None:
 
     view._work_for = work_for
     sent, began = 0, time.perf_counter()
-    gc.disable()  # as the app does
     beats = Beats()
 
     def send() -> None:
@@ -328,21 +330,58 @@ def rows() -> None:
 
 
 def hostile() -> None:
-    """What no model should write, opened: the longest work without a break until all is there, or for `PATIENCE`."""
+    """What no model should write: the longest work without a break, while it is opened, streamed, resized, zoomed."""
     _, view = new_view()
-    gc.disable()  # as the app does
-    for name, words in SLOW.items():
-        view.show_messages([])
-        wait(0.1)
-        beats = Beats()
-        began = time.thread_time()
-        view.show_messages([Message("h", "c", None, "assistant", words, MessageState.COMPLETE, "", "", 0.0, None)])
-        end = time.perf_counter() + PATIENCE
-        while any(one.has_work() for one in view.findChildren(MessageBrowser)) and time.perf_counter() < end:
-            wait(0.05)
+    show("hostile texts, longest work, ms", "  opened streamed  resized   zoomed  (longest stall)")
+    names = [name for name in SLOW if not sys.argv[2:] or name in sys.argv[2:]]
+    for name in names:
+        steps = (_open, _stream_slowly, _resize_there, _zoom_there)
+        found = [_longest(view, partial(step, view, SLOW[name])) for step in steps]
+        figures = "".join(f"{work:9.0f}" for work, _ in found)
+        show(f"  {name}", f"{figures}  ({max(stall for _, stall in found):.0f})")
+
+
+def _longest(view: ConversationView, do: Callable[[], None]) -> tuple[float, float]:
+    """Work and stall, in milliseconds, until there is nothing more to do, or for `PATIENCE`."""
+    wait(0.1)
+    beats = Beats()
+    do()
+    end = time.perf_counter() + PATIENCE
+    wait(0.05)
+    while any(row.browser.has_work() for row in view.findChildren(MessageRow)) and time.perf_counter() < end:
         wait(0.05)
-        took = time.thread_time() - began
-        show(f"hostile: {name}, work (max, in all)", f"{max(beats.work):8.1f} {took * 1000:8.0f} ms")
+    wait(0.1)
+    beats.stop()
+    return max(beats.work), max(beats.stalls)
+
+
+def _hostile_message(words: str, state: MessageState) -> Message:
+    return Message("h", "c", None, "assistant", words, state, "", "", 0.0, None)
+
+
+def _open(view: ConversationView, words: str) -> None:
+    view.show_messages([_hostile_message(words, MessageState.COMPLETE)])
+
+
+def _stream_slowly(view: ConversationView, words: str) -> None:
+    view.show_messages([_hostile_message("", MessageState.WRITING)])
+    size = max(8, -(-len(words) // 200))
+    for start in range(0, min(len(words), 200 * size), size):
+        view.append_text("h", words[start : start + size])
+        wait(0.008)
+    view.finish("h", MessageState.COMPLETE, "")
+
+
+def _resize_there(view: ConversationView, _words: str) -> None:
+    for width in (700, 620, 900):
+        view.resize(width, 800)
+        wait(0.05)
+
+
+def _zoom_there(view: ConversationView, _words: str) -> None:
+    view.set_zoom(1.25)
+    wait(0.05)
+    view.set_zoom(1)
 
 
 def _show_frames(what: str, frames: Sequence[tuple[float, float]]) -> None:

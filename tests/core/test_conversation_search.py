@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.conversation_search import Hit, search
+from app.core.conversation_search import Hit, search, search_in_steps
 from app.core.conversations import ConversationStore, MessageState
-from app.core.database import execute, open_database
+from app.core.database import execute, open_database, transaction
 
 
 @pytest.fixture
@@ -161,3 +161,29 @@ def test_words_are_found_together_however_the_text_breaks_between_them(connectio
     for text in ("river bank", "the river b", "er ba", "of a b", "a b"):
         assert found(connection, text) == [asked], text
     assert found(connection, "river of") == []
+
+
+def test_a_phrase_is_found_however_many_newer_messages_have_its_pieces(connection, store):
+    _, asked, _ = talk(store, "the water of the river", title="x")
+    with transaction(connection):
+        conversation = store.create("").id
+        execute(
+            connection,
+            "WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 2500) "
+            "INSERT INTO messages (id, conversation_id, role, state, model, created_at, text) "
+            "SELECT 'm' || n, ?, 'user', 'complete', '', 0, 'the water, the air, r of t. of the river' FROM number",
+            conversation,
+        )
+    assert found(connection, "the water of the river") == [asked]
+    *sooner, last = search_in_steps(connection, "the water of the river", patience=0)
+    assert sooner
+    assert not any(step.is_complete for step in sooner)
+    assert last.is_complete
+    assert found(connection, "er")[:1] == ["m2500"]
+
+
+def test_letters_that_only_an_old_message_has_are_found(connection, store):
+    _, asked, _ = talk(store, "zz top", title="x")
+    for _ in range(150):
+        talk(store, "nothing", "more", title="x")
+    assert found(connection, "zz") == [asked]

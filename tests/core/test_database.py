@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -51,6 +53,17 @@ def test_opening_again_finds_what_was_written(connect):
     execute(first, "INSERT INTO notes VALUES (?)", "kept")
     first.close()
     assert _notes(connect()) == ["kept"]
+
+
+def test_another_program_that_looks_in_takes_nothing_away_from_one_with_two_connections(connect, path):
+    first = connect()
+    _add_notes(first)
+    connect().close()
+    look = f"import sqlite3; c = sqlite3.connect({str(path)!r}); print(*c.execute('SELECT text FROM notes')); c.close()"
+    command = [sys.executable, "-c", look]
+    subprocess.run(command, check=True)
+    execute(first, "INSERT INTO notes VALUES (?)", "kept")
+    assert "kept" in subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")

@@ -177,3 +177,10 @@ def test_the_child_gets_no_stdin_of_ours(start_engine, qtbot):
     engine = start_engine("echo")
     load(engine, qtbot)
     assert child_of(engine).ppid() == os.getpid()
+
+
+def test_tokens_are_counted(start_engine, qtbot):
+    engine = start_engine("echo")
+    with qtbot.waitSignal(engine.tokens_counted, timeout=20_000) as told:
+        engine.count_tokens("q1", "three small words")
+    assert told.args == [protocol.TokensCounted("q1", 3)]

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from app.core.conversation import Attachment
-from app.ui.composer import MOST_FILES, Composer
+from app.ui.composer import Composer
 
 NOTES, TABLE = Attachment("notes.txt", "words\n"), Attachment("table.csv", "1,2\n")
 
@@ -285,15 +285,19 @@ def files(tmp_path: Path) -> list[Path]:
     return [tmp_path / NOTES.name, tmp_path / TABLE.name]
 
 
-def test_text_files_are_attached_where_they_are_dropped(composer: Composer, files: list[Path], qtbot: QtBot) -> None:
-    with qtbot.waitSignal(composer.draft_changed):
+def test_text_files_are_wished_for_where_they_are_dropped(composer: Composer, files: list[Path], qtbot: QtBot) -> None:
+    with qtbot.waitSignal(composer.attach_requested) as wished:
         assert dropped(composer, files)
+    assert wished.args == [files]
+    with qtbot.waitSignal(composer.draft_changed):
+        composer.add_attachments([NOTES])
+    composer.add_attachments([TABLE])
     assert composer.attachments() == (NOTES, TABLE)
     assert [button.accessibleName() for button in removers(composer)] == ["Remove notes.txt", "Remove table.csv"]
 
 
 def test_a_model_is_left_to_the_window(composer: Composer, files: list[Path], qtbot: QtBot) -> None:
-    with qtbot.assertNotEmitted(composer.draft_changed):
+    with qtbot.assertNotEmitted(composer.attach_requested):
         assert not dropped(composer, [Path("/models/tiny.GGUF")])
         assert not dropped(composer, [*files, Path("/models/tiny.gguf")])
         assert not dropped(composer, [])
@@ -320,38 +324,49 @@ def test_over_the_box_too_text_goes_to_the_composer_and_a_model_to_the_window(qt
         assert (file.name not in asked) == is_taken
 
 
-def test_what_cannot_be_attached_is_said_and_the_rest_is_attached(composer: Composer, files: list[Path]) -> None:
-    binary = files[0].with_name("photo.jpg")
-    binary.write_bytes(b"\xff\xd8\xff\0")
-    composer.add_files([binary, files[0]])
-    assert composer.attachments() == (NOTES,)
-    assert "photo.jpg holds something other than text" in problem_of(composer)
-
-
-def test_many_problems_are_counted(composer: Composer, tmp_path: Path, qtbot: QtBot) -> None:
-    with qtbot.assertNotEmitted(composer.draft_changed):
-        composer.add_files([tmp_path / f"{number}.txt" for number in range(9)])
-    assert problem_of(composer).count("\n") == 3
-    assert problem_of(composer).endswith("Not attached besides: 6")
-
-
-def test_there_is_an_end_to_how_much_goes_with_a_message(composer: Composer, files: list[Path]) -> None:
-    composer.add_files([files[0]] * (MOST_FILES + 1))
-    assert len(composer.attachments()) == MOST_FILES
-    assert f"At most {MOST_FILES} files" in problem_of(composer)
-    composer.set_attachments([Attachment("long.txt", "x" * 2 * 2**20)])
-    composer.add_files(files[:1])
-    assert len(composer.attachments()) == 1
-    assert "With notes.txt the files would be larger than 2 MiB" in problem_of(composer)
-
-
 def test_files_are_chosen_with_the_button(composer: Composer, files: list[Path], qtbot: QtBot) -> None:
     qtbot.mouseClick(composer.findChild(QToolButton, "attach_file"), Qt.MouseButton.LeftButton)
     dialog = composer.findChild(QFileDialog, "choose_attachments")
     assert dialog.fileMode() == QFileDialog.FileMode.ExistingFiles
-    dialog.filesSelected.emit([str(file) for file in files])
+    with qtbot.waitSignal(composer.attach_requested) as wished:
+        dialog.filesSelected.emit([str(file) for file in files])
     dialog.reject()
-    assert composer.attachments() == (NOTES, TABLE)
+    assert wished.args == [files]
+
+
+def test_while_files_are_read_nothing_is_sent_and_the_reading_can_be_ended(composer: Composer, qtbot: QtBot) -> None:
+    sent = sent_by(composer)
+    composer.set_attachments([NOTES])
+    composer.set_reading(True)
+    composer.show_reading("Reading table.csv…")
+    assert not button(composer, "send").isEnabled()
+    qtbot.keyClick(box_of(composer), Qt.Key.Key_Return)
+    assert (sent, problem_of(composer)) == ([], "A file is still being read. It can be taken away above.")
+    cancel = composer.findChild(QToolButton, "cancel_reading")
+    assert (cancel.accessibleName(), cancel.parentWidget().accessibleName()) == ("Cancel reading", "Reading table.csv…")
+    cancel.setFocus()
+    with qtbot.waitSignal(composer.reading_cancel_requested):
+        qtbot.keyClick(cancel, Qt.Key.Key_Space)
+    composer.set_reading(False)
+    composer.show_reading("")
+    assert not cancel.isVisible()
+    assert box_of(composer).hasFocus()
+    qtbot.keyClick(box_of(composer), Qt.Key.Key_Return)
+    assert sent == [""]
+
+
+def test_each_file_shows_its_tokens_once_they_are_known(composer: Composer) -> None:
+    composer.set_attachments([NOTES, TABLE])
+    remover = removers(composer)[0]
+    remover.setFocus()
+    composer.show_tokens({NOTES: 1234})
+    names = [one.parentWidget().accessibleName().replace("\u202f", " ") for one in removers(composer)]
+    assert names == ["notes.txt, 6 B, 1 234 tokens", "table.csv, 4 B"]
+    assert remover.hasFocus()
+    composer.set_attachments([NOTES])
+    assert "tokens" in removers(composer)[0].parentWidget().accessibleName()
+    composer.show_tokens({})
+    assert removers(composer)[0].parentWidget().accessibleName() == "notes.txt, 6 B"
 
 
 def test_an_attachment_is_taken_away_from_the_keyboard(composer: Composer, qtbot: QtBot) -> None:

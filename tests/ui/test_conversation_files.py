@@ -17,7 +17,7 @@ from app.core.errors import StorageError
 from app.core.exports import CannotExport, CannotPrint
 from app.core.imports import CannotImport
 from app.engine.jobs import JobRunner
-from app.ui.conversation_files import ConversationFiles
+from app.ui.conversation_files import Added, ConversationFiles
 from tests.downloading import largest_file
 
 TIMEOUT = 20_000
@@ -50,10 +50,10 @@ class Desk:
             self.files.write(ids, path, ending)
         return Path(told.args[0])
 
-    def read(self, path: Path) -> tuple[list[str], int, int]:
+    def read(self, *paths: Path) -> Added:
         with self.qtbot.waitSignal(self.files.imported, timeout=TIMEOUT) as told:
-            self.files.read(path)
-        return tuple(told.args)
+            self.files.read(paths)
+        return told.args[0]
 
     def failure(self, wish, *arguments):
         with self.qtbot.waitSignal(self.files.failed, timeout=TIMEOUT) as told:
@@ -127,18 +127,45 @@ def test_all_of_them_come_back_from_json_as_they_were(desk):
     path = desk.write(None, desk.folder / "all.json")
     for one in (first, second):
         desk.store.delete(one)
-    ids, count, left_out = desk.read(path)
-    assert (count, left_out) == (2, 0)
+    added = desk.read(path)
+    assert (len(added.ids), added.left_out) == (2, 0)
     assert sorted((one.title, one.archived) for one in desk.store.conversations()) == [("One", True), ("Two", False)]
-    assert [message.text for message in desk.store.messages(ids[0])] in (["One", "1"], ["Two", "2"])
+    assert [message.text for message in desk.store.messages(added.ids[0])] in (["One", "1"], ["Two", "2"])
 
 
 def test_what_makes_no_sense_in_a_file_is_counted(desk):
     path = desk.folder / "all.json"
     good = {"title": "Good", "messages": [{"id": "a", "role": "user", "text": "Hi"}]}
     path.write_text(json.dumps({"format": "paddock-conversations", "version": 1, "conversations": [{}, good, {}]}))
-    ids, count, left_out = desk.read(path)
-    assert (len(ids), count, left_out) == (1, 1, 2)
+    added = desk.read(path)
+    assert (len(added.ids), added.left_out) == (1, 2)
+
+
+def test_several_files_come_in_at_once_and_one_that_makes_no_sense_stops_no_other(desk):
+    paths = []
+    for title in ("One", "Two"):
+        good = {"title": title, "messages": [{"id": "a", "role": "user", "text": "Hi"}]}
+        paths.append(desk.folder / f"{title}.json")
+        text = json.dumps({"format": "paddock-conversations", "version": 1, "conversations": [good]})
+        paths[-1].write_text(text)
+    bad = desk.folder / "bad.chat"
+    bad.write_bytes(b"\xf5\xd5\x53\xccbad")
+    added = desk.read(paths[0], bad, paths[1])
+    assert (len(added.ids), added.left_out, added.failure) == (2, 1, None)
+    assert sorted(one.title for one in desk.store.conversations()) == ["One", "Two"]
+
+
+def test_files_are_chosen_by_the_kinds_that_can_be_read(desk):
+    desk.files.ask_import()
+    dialog = desk.dialog()
+    assert dialog.fileMode() == QFileDialog.FileMode.ExistingFiles
+    assert all(kind in dialog.nameFilters()[0] for kind in ("*.json", "*.jsonl", "*.chat"))
+    path = desk.folder / "one.json"
+    good = {"title": "One", "messages": [{"id": "a", "role": "user", "text": "Hi"}]}
+    path.write_text(json.dumps({"format": "paddock-conversations", "version": 1, "conversations": [good]}))
+    with desk.qtbot.waitSignal(desk.files.imported, timeout=TIMEOUT) as told:
+        dialog.filesSelected.emit([str(path)])
+    assert len(told.args[0].ids) == 1
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -174,24 +201,24 @@ def test_a_disk_without_room_keeps_what_was_there(desk, ending):
 def test_a_file_that_holds_none_says_why(desk, content, reason):
     path = desk.folder / "all.json"
     path.write_bytes(content)
-    error = desk.failure(desk.files.read, path)
+    error = desk.failure(desk.files.read, [path])
     assert isinstance(error, CannotImport)
     assert reason in error.detail
 
 
 def test_what_is_no_file_is_not_waited_for(desk):
-    assert isinstance(desk.failure(desk.files.read, desk.folder), CannotImport)
-    assert isinstance(desk.failure(desk.files.read, desk.folder / "gone.json"), CannotImport)
+    assert isinstance(desk.failure(desk.files.read, [desk.folder]), CannotImport)
+    assert isinstance(desk.failure(desk.files.read, [desk.folder / "gone.json"]), CannotImport)
     if hasattr(os, "mkfifo"):
         os.mkfifo(desk.folder / "pipe.json")
-        assert isinstance(desk.failure(desk.files.read, desk.folder / "pipe.json"), CannotImport)
+        assert isinstance(desk.failure(desk.files.read, [desk.folder / "pipe.json"]), CannotImport)
 
 
 def test_a_file_larger_than_any_export_is_not_read(desk):
     path = desk.folder / "all.json"
     with path.open("wb") as file:
         file.truncate(1 << 40)  # nothing of it is on the disk
-    assert "larger" in desk.failure(desk.files.read, path).detail
+    assert "larger" in desk.failure(desk.files.read, [path]).detail
 
 
 def test_what_was_added_before_the_disk_was_full_is_told_as_well(desk):
@@ -202,9 +229,9 @@ def test_what_was_added_before_the_disk_was_full_is_told_as_well(desk):
     ]
     path.write_text(json.dumps({"format": "paddock-conversations", "version": 1, "conversations": conversations}))
     with largest_file(1_000_000), desk.qtbot.waitSignal(desk.files.imported, timeout=TIMEOUT) as told:
-        error = desk.failure(desk.files.read, path)
+        error = desk.failure(desk.files.read, [path])
     assert isinstance(error, StorageError)
-    assert told.args[1] == 1
+    assert len(told.args[0].ids) == 1
     assert [one.title for one in desk.store.conversations()] == ["0"]
 
 

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QLabel, QLineEdit, QListView
 from pytestqt.qtbot import QtBot
 
 from app.core.conversation import Conversation
-from app.core.conversation_search import Hit
+from app.core.conversation_search import Found, Hit
 from app.core.errors import DatabaseDamaged
 from app.ui.conversation_list import ConversationList
 from app.ui.conversation_search_view import HITS_SHOWN
@@ -51,7 +51,7 @@ def state_of(widget: ConversationList) -> str:
 def find(widget: ConversationList, qtbot: QtBot, text: str, *hits: Hit) -> None:
     box_of(widget).clear()
     qtbot.keyClicks(box_of(widget), text)
-    widget.show_hits(text, hits)
+    widget.show_hits(text, Found(list(hits), is_complete=True))
 
 
 def test_every_key_asks_anew_but_blanks_ask_for_nothing(listed: ConversationList, qtbot: QtBot) -> None:
@@ -73,11 +73,11 @@ def test_the_hits_replace_the_list_while_there_is_text(listed: ConversationList,
 
 def test_an_answer_to_what_is_no_longer_in_the_box_is_ignored(listed: ConversationList, qtbot: QtBot) -> None:
     find(listed, qtbot, "llama", TITLE)
-    listed.show_hits("lla", [TITLE, MESSAGE])
+    listed.show_hits("lla", Found([TITLE, MESSAGE], is_complete=True))
     listed.show_search_failure("lla", DatabaseDamaged("x"))
     assert state_of(listed) == "Found: 1"
     box_of(listed).clear()
-    listed.show_hits("llama", [TITLE])
+    listed.show_hits("llama", Found([TITLE], is_complete=True))
     assert list_of(listed).isVisible()
 
 
@@ -112,7 +112,7 @@ def test_enter_in_the_box_opens_the_first_hit_also_if_it_is_yet_to_come(listed: 
     with qtbot.assertNotEmitted(listed.hit_chosen):
         qtbot.keyClick(box_of(listed), Qt.Key.Key_Return)
     with qtbot.waitSignal(listed.hit_chosen) as chosen:
-        listed.show_hits("llamas", [TITLE])
+        listed.show_hits("llamas", Found([TITLE], is_complete=True))
     assert chosen.args == ["a", "", "llama"]
 
 
@@ -150,6 +150,41 @@ def test_the_focus_comes_back_to_the_hits(listed: ConversationList, qtbot: QtBot
     find(listed, qtbot, "llama", TITLE)
     listed.setFocus()
     qtbot.waitUntil(hits_of(listed).hasFocus)
+
+
+def test_what_was_found_so_far_is_said_to_be_that(listed: ConversationList, qtbot: QtBot) -> None:
+    qtbot.keyClicks(box_of(listed), "llama")
+    listed.show_hits("llama", Found([], is_complete=False))
+    assert state_of(listed) == "Searching older messages…"
+    listed.show_hits("llama", Found([TITLE], is_complete=False))
+    assert state_of(listed) == "Found so far: 1. Searching older messages…"
+    listed.show_hits("llama", Found([TITLE, MESSAGE], is_complete=True))
+    assert state_of(listed) == "Found: 2"
+
+
+def test_one_stays_at_a_hit_when_more_come(listed: ConversationList, qtbot: QtBot) -> None:
+    qtbot.keyClicks(box_of(listed), "llama")
+    listed.show_hits("llama", Found([TITLE], is_complete=False))
+    qtbot.keyClick(box_of(listed), Qt.Key.Key_Down)
+    listed.show_hits("llama", Found([TITLE, MESSAGE], is_complete=True))
+    assert hits_of(listed).currentIndex().row() == 0
+    qtbot.keyClick(hits_of(listed), Qt.Key.Key_Down)
+    with qtbot.waitSignal(listed.hit_chosen) as chosen:
+        qtbot.keyClick(hits_of(listed), Qt.Key.Key_Return)
+    assert chosen.args == ["b", "m1", "Llama"]
+
+
+def test_enter_waits_for_the_first_hit_while_older_messages_are_searched(
+    listed: ConversationList, qtbot: QtBot
+) -> None:
+    qtbot.keyClicks(box_of(listed), "llama")
+    listed.show_hits("llama", Found([], is_complete=False))
+    qtbot.keyClick(box_of(listed), Qt.Key.Key_Return)
+    with qtbot.waitSignal(listed.hit_chosen) as chosen:
+        listed.show_hits("llama", Found([MESSAGE], is_complete=False))
+    assert chosen.args == ["b", "m1", "Llama"]
+    with qtbot.assertNotEmitted(listed.hit_chosen):
+        listed.show_hits("llama", Found([MESSAGE, TITLE], is_complete=True))
 
 
 def test_a_failure_is_told(listed: ConversationList, qtbot: QtBot) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.core.conversation_search import Hit
+from app.core.conversation_search import Found, Hit
 from app.core.conversations import ConversationStore
-from app.core.database import open_database
+from app.core.database import Connection, open_database
 from app.core.errors import StorageError
 from app.core.paths import DataPaths
 from app.engine.jobs import JobRunner
+from app.ui import conversation_searcher
 from app.ui.conversation_searcher import ConversationSearcher
 
 
@@ -30,8 +32,8 @@ def searcher(paths: DataPaths, store: ConversationStore, qtbot: QtBot) -> Iterat
     jobs.close()
 
 
-def titles(hits: list[Hit]) -> list[str]:
-    return [hit.title for hit in hits]
+def titles(found: Found) -> list[str]:
+    return [hit.title for hit in found.hits]
 
 
 def test_what_was_just_written_is_found(searcher, store, qtbot) -> None:
@@ -53,7 +55,7 @@ def test_no_more_than_the_limit_is_told(searcher, store, qtbot) -> None:
 def test_only_the_newest_question_is_answered(searcher, store, qtbot) -> None:
     store.rename(store.create("").id, "Llama")
     told: list[str] = []
-    searcher.found.connect(lambda text, hits: told.append(text))
+    searcher.found.connect(lambda text, _found: told.append(text))
     for text in ("l", "ll", "lla", "llam"):
         searcher.search(text)
     qtbot.waitUntil(lambda: told == ["llam"])
@@ -69,3 +71,27 @@ def test_a_failure_is_told_and_the_next_search_works(searcher, store, paths, qtb
             broken.search("llama")
         assert failed.args[0] == "llama"
         assert isinstance(failed.args[1], StorageError)
+
+
+def test_a_search_that_takes_its_time_tells_at_once_what_it_has_and_ends_for_the_next(
+    searcher, store, qtbot, monkeypatch
+) -> None:
+    newest = Hit("c", "Newest", None, "", "llama", "", 0.0)
+    ended = threading.Event()
+
+    def endless(_connection: Connection, text: str, _limit: int) -> Iterator[Found]:
+        yield Found([newest] if text == "llama" else [], is_complete=text != "llama")
+        try:
+            while True:
+                yield Found([newest], is_complete=False)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(conversation_searcher, "search_in_steps", endless)
+    with qtbot.waitSignal(searcher.found) as found:
+        searcher.search("llama")
+    assert (titles(found.args[1]), found.args[1].is_complete) == (["Newest"], False)
+    with qtbot.waitSignal(searcher.found) as found:
+        searcher.search("llamas")
+    assert (found.args[0], found.args[1].is_complete) == ("llamas", True)
+    assert ended.is_set()

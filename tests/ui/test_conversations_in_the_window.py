@@ -418,7 +418,7 @@ def test_a_conversation_goes_into_a_file_and_comes_back(talk, kept, tmp_path):
     path = tmp_path / "The way.json"
     person.wait_for(path.is_file)
     person.wait_for(lambda: str(path) in person.toast())
-    person.application._files.read(path)
+    person.application._files.read([path])
     person.wait_for(lambda: person.titles() == ["The way", "The way"])
     assert person.toast() == "Conversations imported: 1"
     assert person.texts() == ["Where to?", "To Rome."]
@@ -428,7 +428,7 @@ def test_a_file_that_holds_no_conversation_is_refused_in_words(talk, tmp_path):
     person = talk()
     path = tmp_path / "notes.json"
     path.write_text("hello")
-    person.application._files.read(path)
+    person.application._files.read([path])
     person.wait_for(lambda: "It is not JSON. Paddock reads" in person.toast())
 
 

@@ -225,3 +225,10 @@ _HOSTILE = st.lists(
 @given(_HOSTILE)
 def test_nothing_that_is_written_becomes_more_than_text_and_looks(text):
     assert is_harmless(page(text, text, title=text, system_prompt=text, model=text))
+
+
+def test_a_reply_is_exported_without_its_reasoning_and_a_question_as_it_is():
+    found = page("<think>mine</think> why?", "<think>\nHmm.\n</think>\n\nYes.")
+    assert "<think>mine</think> why?" in found.text
+    assert "Yes." in found.text
+    assert "Hmm" not in found.text

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QAccessible, QAction, QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QAccessible, QAccessibleInterface, QAction, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
@@ -237,6 +239,19 @@ def test_about_tells_the_versions(window: MainWindow, qtbot: QtBot) -> None:
     box = window.findChild(QMessageBox, "about")
     assert "Paddock" in box.text() and "Qt" in box.text()
     box.reject()
+
+
+def test_a_screen_reader_finds_the_panes_in_reading_order(window: MainWindow) -> None:
+    names = list(names_in(QAccessible.queryAccessibleInterface(window)))
+    panes = ["Chat", "New conversation", "Conversations", "Model", "Message", "Send", "Status", "System prompt", "Seed"]
+    assert sorted(panes, key=names.index) == panes
+
+
+def names_in(element: QAccessibleInterface) -> Iterator[str]:
+    """As one goes through them from first to last."""
+    yield element.text(QAccessible.Text.Name)
+    for index in range(element.childCount()):
+        yield from names_in(element.child(index))
 
 
 def test_every_control_has_a_name_for_screen_readers(window: MainWindow) -> None:

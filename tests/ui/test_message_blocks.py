@@ -234,3 +234,15 @@ def test_empty_reasoning_is_none(browser: MessageBrowser) -> None:
     write(browser, "<think>\n\n</think>\n\nYes.")
     assert browser.findChild(QToolButton, "reasoning_line") is None
     assert browser.toPlainText() == "Yes."
+
+
+def test_what_is_no_character_is_shown_as_such(browser: MessageBrowser) -> None:
+    write(browser, "a\ud800b\ufffec\uffffd")
+    assert browser.toPlainText() == "a\ufffdb\ufffdc\ufffdd"
+    assert browser.text() == "a\ud800b\ufffec\uffffd"
+
+
+def test_another_list_stands_apart_from_the_one_before(browser: MessageBrowser) -> None:
+    write(browser, "- one\n- two\n\n1. first\n2. second\n")
+    above = {line: browser.document().find(line).blockFormat().topMargin() for line in ("two", "first", "second")}
+    assert above["first"] > above["two"] == above["second"]

@@ -6,7 +6,7 @@ from PySide6.QtGui import QInputMethodEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
-from app.ui.message_editor import MessageEditor
+from app.ui.message_editor import LONGEST, MessageEditor
 
 
 class Heard:
@@ -160,3 +160,33 @@ def test_the_tab_key_goes_on_to_save_and_cancel(qtbot: QtBot) -> None:
     assert visited == ["Edit message", "Save", "Cancel"]
     assert [widget.accessibleName() for widget in editor.tab_chain()] == visited
     assert box.toPlainText() == "old words"
+
+
+def test_what_is_too_long_is_not_edited_and_one_is_told_what_to_do(qtbot: QtBot) -> None:
+    long = "x" * (LONGEST + 1)
+    editor = MessageEditor(long, long)
+    qtbot.addWidget(editor)
+    editor.show()
+    heard = Heard(editor)
+    cancel = editor.findChild(QPushButton, "cancel")
+
+    assert "too long" in hint(editor)
+    assert "attach it as a file" in hint(editor)
+    assert editor.tab_chain() == [cancel]
+    assert cancel.accessibleDescription() == hint(editor)
+    assert not editor.findChild(QPlainTextEdit, "edit_message").isVisible()
+    assert editor.text() == long
+    cancel.click()
+    assert (heard.saved, heard.cancelled) == ([], 1)
+
+
+def test_what_is_too_long_is_not_pasted(qtbot: QtBot) -> None:
+    editor, box, _ = make(qtbot)
+    QApplication.clipboard().setText("x" * LONGEST)
+    box.paste()
+    assert editor.text() == "old words"
+    assert "too long to be pasted" in hint(editor)
+    QApplication.clipboard().setText("!")
+    box.paste()
+    assert editor.text() == "old words!"
+    assert "too long" not in hint(editor)

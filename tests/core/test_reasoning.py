@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.ui.reasoning import TAGS, ReasoningSplitter, answer_in
+from app.core.reasoning import TAGS, ReasoningSplitter, answer_in
 
 
 def split(text: str, size: int) -> tuple[str, str]:
@@ -40,6 +40,11 @@ def test_the_first_tag_may_be_the_templates() -> None:
 
 def test_a_tag_in_code_ends_nothing() -> None:
     text = "Like this:\n```\nx\n</think>\n```\n"
+    assert answer_in(text) == text
+
+
+@pytest.mark.parametrize("text", ["<", "[", " <think", "<|"])
+def test_a_whole_reply_that_might_have_begun_with_a_tag_is_an_answer(text: str) -> None:
     assert answer_in(text) == text
 
 

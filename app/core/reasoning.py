@@ -31,8 +31,9 @@ _MOST_BLANKS = 100  # before the first tag
 
 
 def answer_in(text: str) -> str:
-    """A whole reply without its reasoning."""
-    return ReasoningSplitter(is_begun=ends_without_beginning(text)).advance(text)[1]
+    """A whole reply without its reasoning: what is copied, found and exported of it."""
+    splitter = ReasoningSplitter(is_begun=ends_without_beginning(text))
+    return splitter.advance(text)[1] or splitter.undecided
 
 
 def ends_without_beginning(text: str) -> bool:
