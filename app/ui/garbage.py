@@ -30,7 +30,12 @@ class GarbageCollector(QObject):
 
 
 def collect_if_due() -> None:
-    """Collects if Python itself would, and the same generations."""
-    is_due = [count > limit for count, limit in zip(gc.get_count(), gc.get_threshold(), strict=True)]
-    if is_due[0]:
-        gc.collect(max(generation for generation, due in enumerate(is_due) if due))
+    """Collects the generations that Python itself would have collected since."""
+    young, middle, old = gc.get_count()
+    limits = [max(1, limit) for limit in gc.get_threshold()]
+    # The second counts the collections of the first, and the third those of the second; there were none since.
+    middle += young // limits[0]
+    old += middle // limits[1]
+    counts = (young, middle, old)
+    if young > limits[0]:
+        gc.collect(max(generation for generation in range(3) if counts[generation] > limits[generation]))
