@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QToolButton, QWidget
 from app.ui.accessibility import announce
 from app.ui.code_colours import CodePlace
 from app.ui.looks import Looks
+from app.ui.theme import take_font
 
 _MOST = 200  # in a message
 _THANKS = 2000  # milliseconds
@@ -50,6 +51,7 @@ class CodeButtons:
 
     def _add(self, index: int) -> None:
         button = QToolButton(self._parent)
+        take_font(button)
         button.setObjectName("copy_code")
         button.setAccessibleName("Copy code")
         button.setAccessibleDescription(self._places[index].language)

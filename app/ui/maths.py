@@ -1,13 +1,15 @@
 """Maths as a drawing. The door to ziamath.
 
-It is written in Python and may take long: twice as long for every further pair of braces around something. So it is
-imported and works aside, and what takes longer than is fit is given up: a hook that Python calls for every function
-looks at the clock, and lets the window have its turn. A formula that cannot be drawn is shown as it was written.
+It is written in Python and may take long: twice as long for every further pair of braces around something, and four
+times for `\\left` and `\\right`. So it is imported and works aside, what is nested too deeply or too long is not begun,
+and what takes longer than is fit all the same is given up: a hook that Python calls for every function looks at the
+clock, and lets the window have its turn. A formula that cannot be drawn is shown as it was written.
 """
 
 from __future__ import annotations
 
 import functools
+import re
 import sys
 import time
 from collections import OrderedDict
@@ -19,12 +21,16 @@ from app.ui.aside import aside
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-_LONGEST = 1.0  # seconds of work for a formula
+_MOST_TIME = 1.0  # seconds of work for a formula
 _TURN = 0.001  # seconds, before others have theirs
-_DEEPEST = 30  # pairs of braces, one in the other
+_LONGEST = 5000  # characters
+_DEEPEST = 9  # pairs of braces, one in the other: half a second
 _LARGEST = 6000.0  # pixels, either way
 _KEPT = 600  # formulas
 _WAITING = 4  # formulas at once: at the end of the app they are waited for
+
+_DEPTHS = {"{": 1, "}": -1, r"\left": 2, r"\right": -2, r"\begin": 2, r"\end": -2}  # in pairs of braces
+_NESTING = re.compile(r"[{}]|\\(?:left|right|begin|end)(?![a-z])")
 
 # What the two libraries raise for what they do not understand, beside errors of their own.
 _REFUSALS = (
@@ -76,7 +82,7 @@ def drawing_of(formula: Formula) -> Future[Drawing | None] | None:
 
 
 def _drawn(formula: Formula) -> Drawing | None:
-    if _depth(formula.tex) > _DEEPEST:
+    if len(formula.tex) > _LONGEST or _depth(formula.tex) > _DEEPEST:
         return None
     from latex2mathml import exceptions  # noqa: PLC0415 - at first use
     from ziamath.config import config  # noqa: PLC0415
@@ -102,9 +108,10 @@ def _drawn(formula: Formula) -> Drawing | None:
 
 
 def _depth(tex: str) -> int:
+    """How deeply it is nested, in pairs of braces."""
     depth = deepest = 0
-    for char in tex:
-        depth += (char == "{") - (char == "}")
+    for step in _NESTING.findall(tex):
+        depth += _DEPTHS[step]
         deepest = max(deepest, depth)
     return deepest
 
@@ -113,7 +120,7 @@ class _Clock:
     """Ends what takes too long."""
 
     def __init__(self) -> None:
-        self._end = time.thread_time() + _LONGEST
+        self._end = time.thread_time() + _MOST_TIME
         self._turn = time.perf_counter() + _TURN
 
     def look(self, _frame: Any, event: str, _argument: Any) -> None:

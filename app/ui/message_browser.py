@@ -39,7 +39,7 @@ from app.ui.looks import Looks
 from app.ui.markdown_stream import TextStream
 from app.ui.message_text import TextWriter
 from app.ui.plain_text import tool_tip
-from app.ui.theme import colours
+from app.ui.theme import colours, take_font
 
 if TYPE_CHECKING:
     from app.ui.reasoning_block import ReasoningBlock
@@ -270,6 +270,7 @@ class MessageBrowser(QTextBrowser):
         self._inner.link_activated.connect(self.link_activated)
         self._inner.rewrite_wanted.connect(self.rewrite_wanted)
         self._block = ReasoningBlock(self._inner, self)
+        take_font(self._block)
         self._block.follow(self.palette())
         self._block.button.set_open(self._opens_reasoning)
         self._block.folded.connect(self._on_block_folded)
@@ -466,6 +467,8 @@ class MessageBrowser(QTextBrowser):
         has_other_colours = colours(self.palette()) is not looks.colours
         if self._block is not None and event.type() == QEvent.Type.PaletteChange:
             self._block.follow(self.palette())
+        if self._block is not None and event.type() == QEvent.Type.FontChange:
+            take_font(self._block)
         if self._writer is not None and self._writer.maths is not None:
             has_other_colours |= text_colour != looks.text_colour
         if self.font() != looks.font or has_other_colours:

@@ -26,7 +26,7 @@ from app.ui.markdown_stream import MarkdownStream, PlainStream
 from app.ui.message_actions import Action, MessageActions, VersionSwitch
 from app.ui.message_browser import MessageBrowser
 from app.ui.message_editor import MessageEditor
-from app.ui.theme import colours
+from app.ui.theme import colours, take_font
 
 TRY_AGAIN = "try_again"
 REGENERATE = str(Action.REGENERATE)
@@ -142,6 +142,7 @@ class MessageRow(QWidget):
             return
         old = self.browser.text()
         self.editor = MessageEditor(old, old if text is None else text, self)
+        take_font(self.editor)
         self.editor.saved.connect(self._on_editor_saved)
         self.editor.cancelled.connect(self._on_editor_cancelled)
         self.column.replaceWidget(self.browser, self.editor)
@@ -257,6 +258,8 @@ class MessageRow(QWidget):
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange and not self._is_seen:
             self._update_palette()
+        if event.type() == QEvent.Type.FontChange and self.editor is not None:
+            take_font(self.editor)
 
     def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802
         super().enterEvent(event)
@@ -449,6 +452,7 @@ class ReplyRow(MessageRow):
             self._failure = FailurePanel(failure)
             self._failure.action_requested.connect(self._on_actions_requested)
             self.column.insertWidget(2, self._failure)
+            take_font(self._failure)
             self._failure.stackUnder(self._versions or self.action_bar)  # the order for a screen reader
             self._failure.show()
 

@@ -18,7 +18,7 @@ from string import Template
 
 from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtGui import QColor, QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.core.resources import resource
 
@@ -184,6 +184,12 @@ def apply_appearance(app: QApplication, appearance: str) -> None:
         app.setAttribute(Qt.ApplicationAttribute.AA_UseStyleSheetPropagationInWidgetStyles)
         follower = _Appearance(app)
     follower.set_appearance(appearance)
+
+
+def take_font(widget: QWidget) -> None:
+    """Gives a widget its parent's font. Under a style sheet one that is made later does not take it by itself."""
+    if (parent := widget.parentWidget()) is not None:
+        widget.setFont(parent.font())
 
 
 class _Appearance(QObject):

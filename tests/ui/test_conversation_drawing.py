@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QTextLayout
-from PySide6.QtWidgets import QScrollArea, QToolButton, QWidget
+from PySide6.QtWidgets import QApplication, QScrollArea, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.conversations import Message, MessageState
+from app.ui import theme
 from app.ui.conversation_view import ConversationView
 from app.ui.find_bar import FindBar
 from app.ui.maths_objects import OBJECT
@@ -160,6 +161,9 @@ def test_it_stays_unfolded_when_something_else_is_known_of_the_message(view: Con
 
 
 def test_what_is_made_later_in_a_zoomed_row_is_as_large(view: ConversationView, qtbot: QtBot) -> None:
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    theme.apply_appearance(application, "light")  # as in the app: under a style sheet, fonts are passed on otherwise
     view.set_zoom(2)
     size = view.font().pointSizeF() * 2
     view.show_messages([reply("", state=MessageState.WRITING)])
