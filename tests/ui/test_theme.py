@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import itertools
+import shutil
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from PySide6.QtGui import QColor, QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtGui import QColor, QImage, QPalette
+from PySide6.QtWidgets import QApplication, QCheckBox
 from pytestqt.qtbot import QtBot
 
+from app.core.resources import resource
 from app.ui.theme import DARK, LIGHT, Colours, apply_appearance, colours
 
 TEXTS_AND_GROUNDS = [
@@ -72,6 +76,25 @@ def test_the_system_decides_if_it_is_asked_to(app: QApplication, qtbot: QtBot) -
 
     # A bare X server and the offscreen platform know no scheme, which means a light one.
     assert colours(app.palette()) is LIGHT
+
+
+def test_paddock_looks_the_same_in_a_folder_with_an_odd_name(
+    app: QApplication, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = tmp_path / "Ein Ordner (2); 'ünï \" 模型"
+    shutil.copytree(resource("icons"), odd / "resources/icons")
+    shutil.copy(resource("style.qss"), odd / "resources")
+
+    def drawn() -> QImage:
+        apply_appearance(app, "dark")
+        apply_appearance(app, "light")
+        box = QCheckBox("checked", checked=True)
+        qtbot.addWidget(box)
+        return box.grab().toImage()
+
+    as_ever = drawn()
+    monkeypatch.setattr(sys, "_MEIPASS", str(odd), raising=False)
+    assert drawn() == as_ever
 
 
 def test_inactive_windows_show_a_selection_as_active_ones_do(app: QApplication) -> None:
