@@ -8,7 +8,7 @@ PYTHON_WITH_TORCH := uv run --no-project --python 3.11 --with torch==2.13.0 --wi
 READY_TO_RUN := .venv/ready-to-run
 READY_TO_TEST := .venv/ready-to-test
 
-.PHONY: help run test lint bench screenshots check-templates guide
+.PHONY: help run test lint bench screenshots check-templates guide package package-check
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,12 @@ bench: $(READY_TO_TEST)  ## measure speed
 
 screenshots: $(READY_TO_TEST)  ## take the screenshots in resources/screenshots
 	@$(PYTHON) tools/screenshots.py $(ARGS)
+
+package:  ## make the packages for this system in dist/
+	@tools/setup.sh package
+
+package-check: $(READY_TO_TEST)  ## try the packages in dist/ on a bare Debian (Linux, root)
+	@tests/packaging/check_linux.sh $(ARGS)
 
 guide: $(READY_TO_RUN)  ## train the model that comes with Paddock anew (PyTorch, an hour)
 	@$(PYTHON_WITH_TORCH) -m tools.guide.build

@@ -57,3 +57,8 @@ def test_a_version_that_cannot_be_found_is_called_unknown():
     without_what_is_installed = "-S"
     program = "from app.core.versions import paddock_version; print(paddock_version())"
     assert _run(without_what_is_installed, "-c", program) == "unknown\n"
+
+
+def test_a_program_without_outputs_goes_on():
+    program = "import sys; sys.stdout = sys.stderr = None; from app.__main__ import main; main(['--version'])"
+    assert _run("-c", f"{program}; sys.stderr.write('heard by nobody'); print('neither')") == ""

@@ -308,6 +308,11 @@ class DownloadDamaged(NetworkError):
     hint = "It was fetched twice and thrown away. Try again later, or choose another file."
 
 
+class ReleasesUnreadable(NetworkError):
+    title = "New versions could not be looked for"
+    hint = "Paddock tries again tomorrow."
+
+
 class UnsafeFileName(NetworkError):
     title = "The file has a name that is not safe"
     hint = "Choose another file."

@@ -351,6 +351,10 @@ class Settings:
         False,
         Setting(Group.NETWORK, "Offline", "No connection leaves this computer."),
     )
+    look_for_releases: bool = _field(
+        False,
+        Setting(Group.NETWORK, "Look for new versions", "Asks GitHub once a day, and tells nothing about you."),
+    )
     models_folder: str = _field(
         "",
         Setting(Group.NETWORK, "Models folder", "Where downloads go. Empty: a folder beside your conversations."),

@@ -11,7 +11,8 @@ from PySide6.QtCore import QMetaObject, QObject, Qt, QThread, Signal, Slot
 from app.core import errors
 from app.core.settings import Settings
 from app.engine import protocol
-from app.engine.supervisor import Supervisor, child_command
+from app.engine.child_command import child_command
+from app.engine.supervisor import Supervisor
 
 
 class EngineState(enum.Enum):

@@ -33,8 +33,8 @@ _Planned = TypeVar("_Planned", protocol.LoadModel, protocol.EstimateMemory)
 class ModelHost:
     """At most one model, and what is known of the conversation it has read."""
 
-    def __init__(self, flag: Flag, send: Callable[[protocol.Event], None]) -> None:
-        llama.start_backends()
+    def __init__(self, flag: Flag, send: Callable[[protocol.Event], None], packs: Path | None = None) -> None:
+        llama.start_backends(packs)
         self._flag = flag
         self._send = send
         self._native_log = llama.NativeLog()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import logging
 import os
 import sys
@@ -30,6 +31,7 @@ from app.core.presets import PresetStore
 from app.core.recent_models import RecentModels
 from app.core.resources import resource
 from app.core.settings import Settings
+from app.engine.child_command import child_command
 from app.engine.engine import Engine
 from app.engine.estimator import Estimator
 from app.ui import theme
@@ -45,6 +47,7 @@ from app.ui.context_presenter import ContextPresenter
 from app.ui.conversation_files import Added, ConversationFiles
 from app.ui.conversation_list import ConversationList
 from app.ui.conversation_view import ConversationView
+from app.ui.file_open import FileOpenApplication
 from app.ui.garbage import GarbageCollector
 from app.ui.library_place import LibraryPlace
 from app.ui.main_window import MainWindow
@@ -69,6 +72,7 @@ from app.ui.system_prompt import SystemPrompt
 if TYPE_CHECKING:
     from app.ui.devices_presenter import DevicesPresenter
     from app.ui.network_presenter import NetworkPresenter
+    from app.ui.release_session import ReleaseSession
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +92,7 @@ def run(
     `file` is a model to load, `data_dir` the folder that holds everything. `engine_command` starts another engine
     child than our own. `offline` starts with the network switched off.
     """
-    qt = QApplication(sys.argv[:1])
+    qt = FileOpenApplication(sys.argv[:1])
     qt.setApplicationName("Paddock")
     qt.setDesktopFileName("paddock")
     qt.setWindowIcon(QIcon(str(resource("icons/paddock.svg"))))
@@ -106,8 +110,9 @@ def run(
         ConversationStore(database).mark_interrupted()
     except errors.AppError as error:
         return _give_up(error)
-    application = Application(paths, database, engine_command, offline=offline)
+    application = Application(paths, database, engine_command or child_command(paths.packs), offline=offline)
     instance.asked_to_show.connect(application.show_and_open)
+    qt.file_opened.connect(application.show_and_open)
     application.window.show()
     QTimer.singleShot(0, application, lambda: application.begin(file))
     QTimer.singleShot(0, instance, instance.listen)
@@ -221,9 +226,7 @@ class Application(QObject):
         self._devices_presenter: DevicesPresenter | None = None
         self._garbage = GarbageCollector(self)
         self._background = QTimer(self, singleShot=True, interval=_BACKGROUND_DELAY)
-        self._background.timeout.connect(self.library.begin)
-        self._background.timeout.connect(self._sidebar_presenter.begin)
-        self._background.timeout.connect(self._presets_presenter.begin)
+        self._background.timeout.connect(self._on_background_timeout)
         self._status = StatusReporter(self.engine, self.models, self)
         self._wire()
         self._settings_place.set_data_folder(str(paths.root))
@@ -315,6 +318,17 @@ class Application(QObject):
         files.failed.connect(self._on_library_failed)
         self._view.zoom_changed.connect(self._on_view_zoom_changed)
         self._presets_presenter.failed.connect(self._on_library_failed)
+
+    @functools.cached_property
+    def releases(self) -> ReleaseSession:
+        """Made when it is first needed: a start of the app does not wait for it."""
+        from app.core.releases import Releases  # noqa: PLC0415
+        from app.ui.release_session import ReleaseSession  # noqa: PLC0415
+
+        releases = Releases(self._paths.releases)
+        session = ReleaseSession(releases, self.library.network, self.settings.shared, self)
+        session.newer_found.connect(self._on_releases_newer_found)
+        return session
 
     def status_text(self) -> str:
         """What the status line says."""
@@ -515,6 +529,7 @@ class Application(QObject):
             self.library.network,
             self.settings.shared,
             self.library.download_folder,
+            self.releases,
             self._network_settings,
             ledger,
             self,
@@ -527,6 +542,20 @@ class Application(QObject):
         self._settings_place.add_section(self.tr("Devices"), devices)
         self._settings_place.add_section(self.tr("Network"), self._network_settings)
         self._settings_place.add_section(self.tr("Requests that left this computer"), ledger)
+
+    @Slot()
+    def _on_background_timeout(self) -> None:
+        self.library.begin()
+        self._sidebar_presenter.begin()
+        self._presets_presenter.begin()
+        if self.settings.shared().look_for_releases:
+            self.releases.look_if_due()
+
+    @Slot(str)
+    def _on_releases_newer_found(self, version: str) -> None:
+        self.window.show_toast(
+            self.tr("Paddock {0} is there").format(version), self.tr("Open the release page"), self.releases.open_page
+        )
 
     @Slot()
     def _on_settings_place_open_folder_requested(self) -> None:

@@ -16,7 +16,7 @@ import dataclasses
 from dataclasses import dataclass
 from string import Template
 
-from PySide6.QtCore import QObject, Qt, Slot
+from PySide6.QtCore import QDir, QObject, Qt, Slot
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -275,6 +275,7 @@ def _roles(look: Colours) -> dict[QPalette.ColorRole, str]:
 
 
 def _style_sheet(look: Colours) -> str:
-    icons = {name: resource(f"icons/{name}.svg").as_posix() for name in ("arrow_up", "arrow_down")}
-    icons["check"] = resource(f"icons/check_{'dark' if look in _DARK_LOOKS else 'light'}.svg").as_posix()
-    return Template(resource("style.qss").read_text("utf-8")).substitute(dataclasses.asdict(look), **icons)
+    # By a name of their own: a path may have spaces and worse in it, and would break the sheet.
+    QDir.setSearchPaths("icons", [str(resource("icons"))])
+    check = f"icons:check_{'dark' if look in _DARK_LOOKS else 'light'}.svg"
+    return Template(resource("style.qss").read_text("utf-8")).substitute(dataclasses.asdict(look), check=check)

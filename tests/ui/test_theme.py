@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import shutil
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QPalette, QStyleHints
-from PySide6.QtWidgets import QApplication
+from PySide6.QtGui import QColor, QImage, QPalette, QStyleHints
+from PySide6.QtWidgets import QApplication, QCheckBox
 from pytestqt.qtbot import QtBot
 
+from app.core.resources import resource
 from app.ui.theme import DARK, DARK_CONTRAST, LIGHT, LIGHT_CONTRAST, Colours, apply_appearance, colours
 
 TEXTS_AND_GROUNDS = [
@@ -142,6 +146,25 @@ def test_who_chose_light_or_dark_still_gets_the_contrast_that_the_system_asks_fo
 @pytest.mark.parametrize(("window", "look"), [("#efefef", LIGHT), ("#202020", DARK)])
 def test_a_palette_that_is_not_ours_goes_with_the_nearest_look(window: str, look: Colours) -> None:
     assert colours(QPalette(QColor(window))) is look
+
+
+def test_paddock_looks_the_same_in_a_folder_with_an_odd_name(
+    app: QApplication, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = tmp_path / "Ein Ordner (2); 'ünï \" 模型"
+    shutil.copytree(resource("icons"), odd / "resources/icons")
+    shutil.copy(resource("style.qss"), odd / "resources")
+
+    def drawn() -> QImage:
+        apply_appearance(app, "dark")
+        apply_appearance(app, "light")
+        box = QCheckBox("checked", checked=True)
+        qtbot.addWidget(box)
+        return box.grab().toImage()
+
+    as_ever = drawn()
+    monkeypatch.setattr(sys, "_MEIPASS", str(odd), raising=False)
+    assert drawn() == as_ever
 
 
 def test_inactive_windows_show_a_selection_as_active_ones_do(app: QApplication) -> None:
