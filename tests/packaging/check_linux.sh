@@ -124,6 +124,16 @@ PYTHON
 }
 has_a_reply() { [ "$(messages)" -ge 2 ]; }
 
+type_of() { as_user gio info -a standard::content-type "/home/someone/$1" | sed -n 's/.*content-type: //p'; }
+
+# The engine libraries that a program has loaded, once its child has said what it sees.
+chosen_backends() {
+    rm -f "$WORK/hello"
+    (sleep 20 | "$1" --engine-child >"$WORK/hello") >/dev/null 2>&1 & # it ends when its stdin does
+    until_true 20 grep -qs Hello "$WORK/hello" || fail "the engine says nothing"
+    sed -n 's|.*/\(libggml-[^/]*\)\.so$|\1|p' "/proc/$(pgrep -nf "$1 --engine-child")/maps" | sort -u | xargs
+}
+
 # What is to be seen
 
 check_deb() {
@@ -167,7 +177,7 @@ check_deb() {
 
     cp resources/guide.gguf "$ROOT/home/someone/Ein Modell ü.gguf"
     cp resources/guide.gguf "$ROOT/home/someone/without-a-suffix"
-    say "file type: $(as_user xdg-mime query filetype '/home/someone/Ein Modell ü.gguf'); opens with $(as_user xdg-mime query default application/x-gguf); without .gguf: $(as_user gio info -a standard::content-type /home/someone/without-a-suffix | sed -n 's/.*content-type: //p')"
+    say "types: $(type_of 'Ein Modell ü.gguf'), $(type_of without-a-suffix); opens with $(as_user xdg-mime query default application/x-gguf)"
     [ "$(as_user xdg-mime query default application/x-gguf)" = paddock.desktop ] || fail "not opened with Paddock"
     as_user gio open '/home/someone/Ein Modell ü.gguf' >"$WORK/paddock.log" 2>&1 || fail "gio open: $(cat "$WORK/paddock.log")"
     until_true 60 has_window || fail "no window by the file type: $(cat "$WORK/paddock.log")"
@@ -199,6 +209,8 @@ check_archive() {
     env -i "$program" --self-test >"$WORK/self-test.json" 2>/dev/null || true
     has_started "$WORK/self-test.json"
     say "archive in '$place', no environment at all: works"
+    say "backends: $(cd "$place/Paddock/_internal/llama_cpp/lib" && echo libggml-*.so)"
+    say "loaded on this processor: $(chosen_backends "$program")"
 
     mkdir "$place/Paddock/Paddock data"
     chown nobody "$place/Paddock/Paddock data"
