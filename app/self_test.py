@@ -10,8 +10,10 @@ from PySide6.QtCore import QCoreApplication, QObject, QTimer, Slot
 
 from app.core import errors
 from app.core.guide import guide_path
+from app.core.paths import DataPaths
 from app.core.settings import Settings
 from app.engine import protocol
+from app.engine.child_command import child_command
 from app.engine.engine import Engine
 
 _TOKENS = 16
@@ -19,10 +21,14 @@ _TIME_LIMIT = 300  # seconds; a GPU compiles its kernels at the first use
 _QUESTION = "Hello! Who are you?"
 
 
-def self_test(model: Path | None) -> int:
-    """Prints one JSON object and returns the exit code: 0 if tokens were generated, else 1."""
+def self_test(model: Path | None, data_dir: Path | None = None) -> int:
+    """Prints one JSON object and returns the exit code: 0 if tokens were generated, else 1.
+
+    Of `data_dir`, or this user's, the backends are used that were added there; nothing is written.
+    """
     application = QCoreApplication([])
-    test = _SelfTest()
+    paths = DataPaths.at(data_dir) if data_dir else DataPaths.default()
+    test = _SelfTest(paths.packs)
     QTimer.singleShot(0, test, lambda: test.begin(model))
     application.exec()
     test.engine.close()
@@ -33,12 +39,12 @@ def self_test(model: Path | None) -> int:
 class _SelfTest(QObject):
     """Loads, asks one question, and leaves what came of it in `result`."""
 
-    def __init__(self) -> None:
+    def __init__(self, packs: Path) -> None:
         super().__init__()
         self.result: dict[str, Any] = {"ok": False, "model": "", "backend": "", "tokens": 0, "tokens_per_second": 0.0}
         self._text = ""
         self._bill = 0  # bytes
-        self.engine = Engine()
+        self.engine = Engine(child_command(packs))
         self.engine.model_loaded.connect(self._on_engine_model_loaded)
         self.engine.text_received.connect(self._on_engine_text_received)
         self.engine.reply_finished.connect(self._on_engine_reply_finished)

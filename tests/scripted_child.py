@@ -57,6 +57,10 @@ class ScriptedChild:
                     self.send(protocol.ModelUnloaded())
                 case protocol.Generate() as command:
                     self.generate(command)
+                case protocol.PreviewPrompt() as command:
+                    self.preview(command)
+                case protocol.CountTokens() as command:
+                    self.send(protocol.TokensCounted(command.request_id, len(command.text.split())))
 
     def load(self, command: protocol.LoadModel) -> None:
         if self.behaviour == "aborts":
@@ -85,8 +89,11 @@ class ScriptedChild:
         if self.behaviour == "too_long":
             self.send(protocol.Failed(command.reply_id, "MessageTooLong", "It is 3 012 tokens long."))
             return
+        if self.behaviour == "full":
+            self.send(protocol.Failed(command.reply_id, "ContextFull", "It holds 2 048 tokens."))
+            return
         for done in range(0, 101, 20):
-            self.send(protocol.PromptProgress(command.reply_id, done, 100, 0, 0))
+            self.send(protocol.PromptProgress(command.reply_id, done, 100, 0, ()))
         reason, count = "end", 0
         for count in range(WORDS):
             if command.reply_id in self.interrupted:
@@ -99,6 +106,16 @@ class ScriptedChild:
                 os.kill(os.getpid(), signal.SIGSEGV)
         stats = protocol.ReplyStats(reason, 100, 0, count, 0.1, 1 / PACE, 100 + count, 2048, 7)
         self.send(protocol.ReplyFinished(command.reply_id, stats))
+
+    def preview(self, command: protocol.PreviewPrompt) -> None:
+        refusal = {"too_long": "MessageTooLong", "full": "ContextFull"}.get(self.behaviour, "")
+        if refusal:
+            self.send(protocol.PromptPreviewed(command.request_id, 2048, refusal=refusal, detail="It is too long."))
+            return
+        text = "\n".join(f"<{message.role}>{message.text}" for message in command.messages)
+        self.send(
+            protocol.PromptPreviewed(command.request_id, 2048, text, system=20, history=180, last=12, reserve=512)
+        )
 
     def write(self, reply_id: str, text: str) -> None:
         if self.log is not None:

@@ -25,6 +25,7 @@ MAY_BE_IMPORTED_BY: dict[str, tuple[str, ...]] = {
     # The layers. The window knows the engine by its handle and by the values that cross.
     "app.core": ("app",),
     "app.engine": ("app.engine", *STARTING_POINTS),
+    "app.engine.child_command": ("app.engine", "app.ui", *STARTING_POINTS),
     "app.engine.engine": ("app.ui", *STARTING_POINTS),
     "app.engine.device_check": ("app.ui",),
     "app.engine.estimator": ("app.ui",),
@@ -38,6 +39,7 @@ MAY_BE_IMPORTED_BY: dict[str, tuple[str, ...]] = {
     "app.engine.simulation": ENGINE_CHILD,
     "app.engine.llama": ENGINE_CHILD,
     "app.engine.breakdown": ("app.engine.llama",),
+    "app.engine.packs": ("app.engine.llama",),
     "app.engine.prompt": (*ENGINE_CHILD, "app.engine.llama"),
     "app.engine.templates": (*ENGINE_CHILD, "app.engine.prompt"),
     # Qt: the window, the two ends of the engine thread, and the GUI's ends of the estimates and of the jobs.
@@ -55,9 +57,12 @@ MAY_BE_IMPORTED_BY: dict[str, tuple[str, ...]] = {
     "keyring": ("app.core.secrets",),
     "llama_cpp": ("app.engine.llama",),
     "markdown_it": ("app.ui.markdown",),
+    "latex2mathml": ("app.ui.maths",),
     "platformdirs": ("app.core.paths",),
     "psutil": ("app.core.hardware",),
+    "pygments": ("app.ui.code_lexer",),
     "sqlite3": ("app.core.database",),
+    "ziamath": ("app.ui.maths",),
     # One way out. A second start finds the first through a socket of this computer.
     "app.core.connections": ("app.core.network",),
     "PySide6.QtNetwork": ("app.ui.single_instance",),

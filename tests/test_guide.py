@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.engine.protocol import Sampling
+from app.ui.message_actions import Action
 from tools.guide import evaluate
 from tools.guide.corpus import OFF_TOPIC, load_topics, typed
 from tools.guide.evaluate import Guide
@@ -137,7 +138,7 @@ def _words_on_screen() -> set[str]:
     """What the window's source says, and the labels of the settings; without the marks of keys and dialogs."""
     sources = [*(ROOT / "app" / "ui").glob("*.py"), ROOT / "app" / "core" / "settings.py"]
     constants = (node for path in sources for node in ast.walk(ast.parse(path.read_text("utf-8"))))
-    return {
+    return {action.words for action in Action} | {
         node.value.replace("&", "").rstrip("…")
         for node in constants
         if isinstance(node, ast.Constant) and isinstance(node.value, str)

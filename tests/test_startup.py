@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 # The engine child's, or imported by whoever needs them first.
-HEAVY = {"asyncio", "huggingface_hub", "jinja2", "llama_cpp", "markdown_it", "numpy", "psutil"}
+HEAVY = {"asyncio", "huggingface_hub", "jinja2", "llama_cpp", "markdown_it", "numpy", "psutil", "pygments", "ziamath"}
 
 
 def _modules_after(statement: str) -> set[str]:
@@ -57,3 +57,8 @@ def test_a_version_that_cannot_be_found_is_called_unknown():
     without_what_is_installed = "-S"
     program = "from app.core.versions import paddock_version; print(paddock_version())"
     assert _run(without_what_is_installed, "-c", program) == "unknown\n"
+
+
+def test_a_program_without_outputs_goes_on():
+    program = "import sys; sys.stdout = sys.stderr = None; from app.__main__ import main; main(['--version'])"
+    assert _run("-c", f"{program}; sys.stderr.write('heard by nobody'); print('neither')") == ""

@@ -32,6 +32,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.core import guide
+from app.core.conversations import ConversationStore
 from app.core.database import open_database
 from app.core.memory import DeviceBill, DeviceMemory
 from app.core.paths import DataPaths
@@ -68,6 +69,33 @@ water    20 litres at once, then weekly in the first summer
 > A stake on the windward side keeps the roots still until they hold by themselves.
 """
 
+NEXT_QUESTION = "And how do I keep the deer away?"
+NEXT_ANSWER = (
+    "A **sleeve of wire mesh** around the trunk, as high as a deer reaches, until the tree is as thick as your arm. "
+    "For several trees a fence is less work: 1.8 metres, and closed at the ground."
+)
+LESSON_QUESTION = "How much does a sapling grow in ten years? With a formula and a program, please."
+LESSON = """\
+<think>
+Growth by a fixed share each year is exponential. 1.2 metres at first, 15 % a year: that is about 4.9 metres.
+</think>
+A sapling of height $h_0$ that grows by a share $r$ each year is
+
+$$h(n) = h_0\\,(1 + r)^n, \\qquad n = \\frac{\\ln(h / h_0)}{\\ln(1 + r)}$$
+
+metres high after $n$ years. As a program:
+
+```python
+def height(start: float, share: float, years: int) -> float:
+    return start * (1 + share) ** years  # in metres
+```
+
+| Kind | First height | A year | After ten years |
+|:--|--:|--:|--:|
+| Apple | 1.2 m | 15 % | 4.9 m |
+| Pear | 1.0 m | 18 % | 5.2 m |
+| Quince | 0.8 m | 14 % | 3.0 m |
+"""
 
 BILL = (DeviceBill("RAM", weights=668_000_000, kv_cache=46_137_344, buffers=14_500_000),)
 
@@ -120,9 +148,11 @@ class Gardener(ScriptedChild):
         )
 
     def generate(self, command: protocol.Generate) -> None:
-        whole = self.behaviour == "answering"
+        whole = self.behaviour not in ("streaming", "crashing")
         text = ANSWER if whole else ANSWER[: len(ANSWER) * 3 // 5]
-        self.send(protocol.PromptProgress(command.reply_id, 61, 61, 0, 0))
+        text = {LESSON_QUESTION: LESSON, NEXT_QUESTION: NEXT_ANSWER}.get(command.messages[-1].text, text)
+        asked_before = sum(message.role == "user" for message in command.messages) - 1
+        self.send(protocol.PromptProgress(command.reply_id, 61, 61, 0, (0, 1) if asked_before else ()))
         self.send(protocol.TextReceived(command.reply_id, text))
         self.send(protocol.WriteProgress(command.reply_id, 148, 21.4, 209))
         if self.behaviour == "crashing":
@@ -149,8 +179,13 @@ class Studio:
     def begin(self, model: str) -> None:
         self.application.begin(Path(model) if model else None)
 
-    def ask(self) -> None:
-        self.application.chat.send(QUESTION)
+    def ask(self, question: str) -> None:
+        self.application.chat.send(question)
+
+    def last_message(self) -> str:
+        conversation = self.application.chat.conversation
+        assert conversation is not None
+        return ConversationStore(self._database).messages(conversation.id)[-1].id
 
     def close(self) -> None:
         self.application.window.close()
@@ -182,14 +217,46 @@ def take(folder: Path, name: str, behaviour: str, appearance: str) -> None:
     else:
         wait_for(lambda: status().startswith("Ready"))
     if behaviour not in ("first-start", "loading"):
-        studio.ask()
+        studio.ask(LESSON_QUESTION if behaviour == "teaching" else QUESTION)
         wait_for(lambda: any(word in status() for word in ("Writing", "21.4", "stopped unexpectedly")))
         if behaviour == "crashing":
             wait_for(lambda: not studio.application.chat.is_writing)
-    pause(200)
+    pause(1500)  # until the context meter has its answer, and formulas and colours are there
     path = folder / f"{name}-{appearance}.png"
     studio.application.window.grab().save(str(path))
     print(path)
+    studio.close()
+    shutil.rmtree(data)
+
+
+def take_conversations(folder: Path, appearance: str) -> None:
+    """Versions of a reply, messages that no longer fit, and the search in all conversations."""
+    data = Path(tempfile.mkdtemp())
+    studio = Studio(data, "answering", appearance)
+    chat, window = studio.application.chat, studio.application.window
+    studio.begin("/models/tinyllama-1.1b-chat-v1.0.Q4_K_M.gguf")
+    wait_for(lambda: studio.application.status_text().startswith("Ready"))
+    studio.ask(QUESTION)
+    wait_for(lambda: not chat.is_writing)
+    assert chat.conversation is not None
+    chat.answer_again(studio.last_message())
+    wait_for(lambda: not chat.is_writing)
+    pause(500)
+    for name, question, sought in (
+        ("versions", "", ""),
+        ("context", NEXT_QUESTION, ""),
+        ("search-conversations", "", "apple"),
+    ):
+        if question:
+            studio.ask(question)
+            wait_for(lambda: not chat.is_writing)
+        box = window.findChild(QLineEdit, "search_conversations")
+        assert box is not None
+        box.setText(sought)
+        pause(1500)
+        path = folder / f"{name}-{appearance}.png"
+        window.grab().save(str(path))
+        print(path)
     studio.close()
     shutil.rmtree(data)
 
@@ -264,12 +331,14 @@ def main() -> None:
     for appearance in ("light", "dark"):
         for name, behaviour in (
             ("chat", "answering"),
+            ("lesson", "teaching"),
             ("first-start", "first-start"),
             ("loading", "loading"),
             ("streaming", "streaming"),
             ("crash", "crashing"),
         ):
             take(folder, name, behaviour, appearance)
+        take_conversations(folder, appearance)
         take_library(folder, appearance)
 
 

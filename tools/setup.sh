@@ -3,6 +3,7 @@
 #
 #   tools/setup.sh run     the environment in .venv; on Debian and Ubuntu also the system libraries Qt needs
 #   tools/setup.sh test    on Debian and Ubuntu the X server, screen reader bus and font that the tests use
+#   tools/setup.sh package what making the packages in dist/ needs, and makes them
 #
 # uv makes the environment, exactly as uv.lock says. A uv on PATH is used; without one, a private one goes to .uv.
 # System packages are installed only as root or where sudo asks no password: a script that asks for passwords is one
@@ -61,6 +62,14 @@ packages_to_run() {
 packages_to_test() {
     echo xvfb xdotool fonts-dejavu-core
     echo at-spi2-core dbus gir1.2-atspi-2.0 python3-gi
+}
+
+packages_to_package() {
+    packages_to_run
+    echo build-essential binutils ca-certificates debian-archive-keyring glslc spirv-headers libvulkan-dev
+    # All that a plugin of Qt needs is there, or the bundle lacks the plugin and nobody says so.
+    echo libxcb-image0 libxcb-render-util0 libxcb-xkb1 libxcb-randr0 libxcb-sync1 libxcb-xfixes0 libxcb-glx0
+    echo libx11-xcb1 libwayland-client0 libwayland-egl1 libfreetype6 libexpat1 zlib1g
 }
 
 # The environment
@@ -124,7 +133,14 @@ run)
 test)
     install_packages $(packages_to_test) && touch .venv/ready-to-test || say "the tests that need a window will fail"
     ;;
+package)
+    install_packages $(packages_to_package) || fail "Without them the packages would be incomplete."
+    find_uv >/dev/null || make_private_uv
+    [ -n "${VULKAN_SDK:-}" ] || ! is_debian || VULKAN_SDK=$(tools/vulkan_headers.sh build/vulkan-headers)
+    export VULKAN_SDK
+    "$(find_uv)" run --no-project --python 3.11 python packaging/package.py
+    ;;
 *)
-    fail "usage: tools/setup.sh run|test"
+    fail "usage: tools/setup.sh run|test|package"
     ;;
 esac

@@ -107,6 +107,43 @@ _MIGRATIONS = (
         ) STRICT
         """,
     ),
+    (
+        "ALTER TABLE conversations ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE conversations ADD COLUMN archived INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE conversations ADD COLUMN folder TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE conversations ADD COLUMN policy TEXT NOT NULL DEFAULT 'oldest'",  # see core.conversations
+        "ALTER TABLE messages ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE messages ADD COLUMN deleted_at REAL",
+        "ALTER TABLE messages ADD COLUMN attachments TEXT NOT NULL DEFAULT '[]'",  # a JSON list
+        # The search, see core.conversation_search. A reply is in it once it is written: the index would have to be
+        # changed with each of its pieces otherwise.
+        """
+        CREATE VIRTUAL TABLE message_index USING fts5 (
+            text, content = '', tokenize = 'trigram case_sensitive 1', detail = 'none'
+        )
+        """,
+        "INSERT INTO message_index (rowid, text) "
+        "SELECT position, searchable(text) FROM messages WHERE state <> 'writing'",
+        """
+        CREATE TRIGGER message_made AFTER INSERT ON messages WHEN new.state <> 'writing' BEGIN
+            INSERT INTO message_index (rowid, text) VALUES (new.position, searchable(new.text));
+        END
+        """,
+        """
+        CREATE TRIGGER message_changed AFTER UPDATE OF state, text ON messages BEGIN
+            INSERT INTO message_index (message_index, rowid, text)
+                SELECT 'delete', old.position, searchable(old.text) WHERE old.state <> 'writing';
+            INSERT INTO message_index (rowid, text)
+                SELECT new.position, searchable(new.text) WHERE new.state <> 'writing';
+        END
+        """,
+        """
+        CREATE TRIGGER message_gone AFTER DELETE ON messages WHEN old.state <> 'writing' BEGIN
+            INSERT INTO message_index (message_index, rowid, text)
+                VALUES ('delete', old.position, searchable(old.text));
+        END
+        """,
+    ),
 )
 
 _BUSY_TIMEOUT = 3.0  # seconds
@@ -147,6 +184,14 @@ def execute(connection: Connection, sql: str, *parameters: Value) -> list[Row]:
         return connection.execute(sql, [_storable(parameter) for parameter in parameters]).fetchall()
 
 
+def batches(connection: Connection, sql: str, *parameters: Value, size: int) -> Iterator[list[Row]]:
+    """Runs a query and returns its rows, up to `size` at a time: the first before the last have been looked for."""
+    with _translated():
+        cursor = connection.execute(sql, [_storable(parameter) for parameter in parameters])
+        while rows := cursor.fetchmany(size):
+            yield rows
+
+
 @contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
     """All that is executed inside is committed together at the end, or not at all if anything is raised."""
@@ -158,6 +203,25 @@ def transaction(connection: Connection) -> Iterator[None]:
         except BaseException:
             connection.rollback()
             raise
+
+
+def searchable(text: str) -> str:
+    """`text` as searches compare it: without case and accents, one blank between words.
+
+    The index holds what this returned, so it must stay.
+    """
+    return folded(" ".join(text.split()))
+
+
+def folded(text: str) -> str:
+    """`text` without case and accents."""
+    if text.isascii():
+        return text.lower()
+    import unicodedata  # noqa: PLC0415 (most texts do without)
+
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    marks = {part for part in set(parts) if unicodedata.combining(part)}
+    return "".join(part for part in parts if part not in marks) if marks else parts
 
 
 def _create(path: Path) -> None:
@@ -180,6 +244,7 @@ def _open(path: Path, locking_mode: str) -> Connection:
     try:
         connection.row_factory = Row
         connection.text_factory = _readable
+        connection.create_function("searchable", 1, searchable, deterministic=True)
         connection.execute(f"PRAGMA locking_mode = {locking_mode}")
         if _version(connection) > len(_MIGRATIONS):
             raise DatabaseTooNew

@@ -157,6 +157,11 @@ class MessageTooLong(PromptError):
     hint = "Shorten it, or set a longer context and reload the model."
 
 
+class ContextFull(PromptError):
+    title = "The conversation has filled the model's context"
+    hint = "Choose in the context meter what the model may forget, set a longer context, or begin a new conversation."
+
+
 class TemplateFailed(PromptError):
     title = "The model's chat template does not work"
     hint = "Choose another file of this model; its makers may have mended it since."
@@ -301,6 +306,11 @@ class TokenLacksPermission(NetworkError):
 class DownloadDamaged(NetworkError):
     title = "The download does not match what the Hub promised"
     hint = "It was fetched twice and thrown away. Try again later, or choose another file."
+
+
+class ReleasesUnreadable(NetworkError):
+    title = "New versions could not be looked for"
+    hint = "Paddock tries again tomorrow."
 
 
 class UnsafeFileName(NetworkError):

@@ -48,6 +48,7 @@ class Purpose(enum.Enum):
     CARD = "reading a model's card"
     DOWNLOAD = "downloading a model"
     TOKEN = "checking the token"
+    RELEASES = "looking for a new version of Paddock"
 
 
 @dataclass(frozen=True, slots=True)

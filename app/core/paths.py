@@ -6,10 +6,13 @@ Spreading it over the system's config, cache and log folders was rejected: it wo
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.errors import DataFolderUnusable
+
+_CARRIED = "Paddock data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,9 @@ class DataPaths:
 
     @classmethod
     def default(cls) -> DataPaths:
-        """The folder of this user on this computer, such as ~/.local/share/Paddock."""
+        """The folder that was carried along, or else that of this user on this computer: ~/.local/share/Paddock."""
+        if carried := _carried_folder():
+            return cls(carried)
         import platformdirs  # noqa: PLC0415 (--data-dir does without)
 
         return cls(platformdirs.user_data_path("Paddock", appauthor=False, roaming=False))
@@ -47,6 +52,10 @@ class DataPaths:
         return self.root / "memory-bills.json"
 
     @property
+    def presets(self) -> Path:
+        return self.root / "presets.json"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 
@@ -58,6 +67,15 @@ class DataPaths:
     def headers(self) -> Path:
         """The beginnings of models at the Hub; whatever lies there can be fetched again."""
         return self.root / "headers"
+
+    @property
+    def packs(self) -> Path:
+        """Backends that were added by hand; see `app.engine.packs`."""
+        return self.root / "backends"
+
+    @property
+    def releases(self) -> Path:
+        return self.root / "releases.json"
 
     def create(self) -> None:
         """Makes the folders, for this user's eyes only; one that exists keeps its permissions.
@@ -71,3 +89,10 @@ class DataPaths:
                 raise DataFolderUnusable(f"{folder}: {error.strerror}") from error
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise DataFolderUnusable(f"{folder} cannot be written to")
+
+
+def _carried_folder() -> Path | None:
+    """The folder beside the packaged program that makes it portable, if there is one that can be written to."""
+    folder = Path(sys.executable).parent / _CARRIED
+    usable = getattr(sys, "frozen", False) and folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+    return folder if usable else None

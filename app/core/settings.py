@@ -325,14 +325,35 @@ class Settings:
         Setting(
             Group.APPLICATION,
             "Appearance",
-            "Light, dark, or as the system is set.",
-            choices=(("system", "Follow the system"), ("light", "Light"), ("dark", "Dark")),
+            "Light, dark, or as the system is set. High contrast also comes when the system asks for it.",
+            choices=(
+                ("system", "Follow the system"),
+                ("light", "Light"),
+                ("dark", "Dark"),
+                ("light_contrast", "High contrast, light"),
+                ("dark_contrast", "High contrast, dark"),
+            ),
+        ),
+    )
+    text_size: float = _field(
+        1.0,
+        Setting(
+            Group.APPLICATION,
+            "Text size",
+            "Of conversations. Ctrl++ and Ctrl+- change it as well.",
+            minimum=0.5,
+            maximum=3.0,
+            step=0.1,
         ),
     )
 
     offline: bool = _field(
         False,
         Setting(Group.NETWORK, "Offline", "No connection leaves this computer."),
+    )
+    look_for_releases: bool = _field(
+        False,
+        Setting(Group.NETWORK, "Look for new versions", "Asks GitHub once a day, and tells nothing about you."),
     )
     models_folder: str = _field(
         "",

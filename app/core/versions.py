@@ -14,6 +14,18 @@ def paddock_version() -> str:
     return _installed("paddock")
 
 
+def paddock_home() -> str:
+    """The address of the project's repository; empty if this build does not know it."""
+    from importlib import metadata  # noqa: PLC0415 (see `_installed`)
+
+    try:
+        named: list[str] = metadata.metadata("paddock").get_all("Project-URL") or []
+    except metadata.PackageNotFoundError:
+        return ""
+    addresses = dict(entry.split(", ", 1) for entry in named)
+    return addresses.get("Source", "")
+
+
 def versions() -> dict[str, str]:
     """Version by name, in the order they are shown."""
     return {

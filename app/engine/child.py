@@ -15,14 +15,15 @@ import queue
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from app.core import errors
 from app.engine import protocol
 
 
-def main() -> int:
-    """Runs until stdin ends."""
+def main(packs: Path | None = None) -> int:
+    """Runs until stdin ends. `packs` is the folder of the backends that were added by hand."""
     commands, events = _claim_pipes()
     outbox = Outbox(events)
 
@@ -32,7 +33,7 @@ def main() -> int:
     interrupts = Interrupts(flag)
     inbox: queue.SimpleQueue[protocol.Command] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(commands, inbox, interrupts), daemon=True).start()
-    host = model_host.ModelHost(flag, outbox.send)
+    host = model_host.ModelHost(flag, outbox.send, packs)
     outbox.send(host.hello())
     while True:
         _answer(inbox.get(), host.obey, interrupts, outbox)

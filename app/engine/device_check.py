@@ -19,7 +19,8 @@ from app.core.diagnosis import DeviceReport
 from app.core.guide import QUESTIONS
 from app.core.settings import Settings
 from app.engine import protocol
-from app.engine.supervisor import Supervisor, child_command
+from app.engine.child_command import child_command
+from app.engine.supervisor import Supervisor
 
 _PATIENCE_SECONDS = 30  # without a word from the child
 _ALL_LAYERS = 999

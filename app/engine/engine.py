@@ -11,7 +11,8 @@ from PySide6.QtCore import QMetaObject, QObject, Qt, QThread, Signal, Slot
 from app.core import errors
 from app.core.settings import Settings
 from app.engine import protocol
-from app.engine.supervisor import Supervisor, child_command
+from app.engine.child_command import child_command
+from app.engine.supervisor import Supervisor
 
 
 class EngineState(enum.Enum):
@@ -38,6 +39,8 @@ class Engine(QObject):
     load_cancelled = Signal()
     load_failed = Signal(object)  # AppError
     prompt_progressed = Signal(object)  # protocol.PromptProgress
+    prompt_previewed = Signal(object)  # protocol.PromptPreviewed
+    tokens_counted = Signal(object)  # protocol.TokensCounted
     text_received = Signal(str, str)  # reply id, text
     write_progressed = Signal(object)  # protocol.WriteProgress
     reply_finished = Signal(str, object)  # reply id, ReplyStats
@@ -98,11 +101,31 @@ class Engine(QObject):
         """Frees the model; ends in `model_unloaded`."""
         self._command_given.emit(protocol.UnloadModel())
 
-    def generate(self, reply_id: str, messages: Sequence[protocol.ChatMessage], sampling: protocol.Sampling) -> None:
-        """Answers `messages`; ends in `reply_finished` or `reply_failed`."""
+    def generate(
+        self,
+        reply_id: str,
+        messages: Sequence[protocol.ChatMessage],
+        sampling: protocol.Sampling,
+        policy: protocol.Policy = "oldest",
+    ) -> None:
+        """Answers `messages`, or goes on with the reply they end with; ends in `reply_finished` or `reply_failed`."""
         self._busy_with = reply_id
-        self._command_given.emit(protocol.Generate(reply_id, tuple(messages), sampling))
+        self._command_given.emit(protocol.Generate(reply_id, tuple(messages), sampling, policy))
         self._enter(EngineState.READING)
+
+    def preview(
+        self,
+        request_id: str,
+        messages: Sequence[protocol.ChatMessage],
+        reply_limit: int | None = None,
+        policy: protocol.Policy = "oldest",
+    ) -> None:
+        """Asks what the model would be given; ends in `prompt_previewed`, after what is under way now."""
+        self._command_given.emit(protocol.PreviewPrompt(request_id, tuple(messages), reply_limit, policy))
+
+    def count_tokens(self, request_id: str, text: str) -> None:
+        """Asks how many tokens a text is; ends in `tokens_counted`, after what is under way now."""
+        self._command_given.emit(protocol.CountTokens(request_id, text))
 
     def stop(self) -> None:
         """Stops the load or the reply under way, if any. What was written is kept."""
@@ -135,6 +158,10 @@ class Engine(QObject):
                 self.text_received.emit(event.reply_id, event.text)
             case protocol.PromptProgress():
                 self.prompt_progressed.emit(event)
+            case protocol.PromptPreviewed():
+                self.prompt_previewed.emit(event)
+            case protocol.TokensCounted():
+                self.tokens_counted.emit(event)
             case protocol.WriteProgress():
                 self.write_progressed.emit(event)
             case protocol.ReplyFinished():
@@ -148,10 +175,7 @@ class Engine(QObject):
                 self._rest()
                 self.model_loaded.emit(event)
             case protocol.ModelUnloaded():
-                self._model = None
-                self.model_unloaded.emit()
-                if not self._busy_with:
-                    self._rest()
+                self._forget_model()
             case protocol.LoadCancelled():
                 self._rest()
                 self.load_cancelled.emit()
@@ -160,6 +184,12 @@ class Engine(QObject):
             case protocol.Hello():
                 self._hello = event
                 self.greeted.emit()
+
+    def _forget_model(self) -> None:
+        self._model = None
+        self.model_unloaded.emit()
+        if not self._busy_with:
+            self._rest()
 
     @Slot(object)
     def _on_supervisor_child_ended(self, error: errors.EngineError) -> None:

@@ -15,7 +15,8 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from app.core import errors
 from app.core.settings import Settings
 from app.engine import protocol
-from app.engine.supervisor import Supervisor, child_command
+from app.engine.child_command import child_command
+from app.engine.supervisor import Supervisor
 
 _IDLE_SECONDS = 30
 

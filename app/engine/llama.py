@@ -16,6 +16,7 @@ import codecs
 import contextlib
 import ctypes
 import logging
+import os
 import platform
 import re
 import sys
@@ -26,6 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import llama_cpp
 import llama_cpp.llama_cpp as lib
 from llama_cpp import _ggml
 
@@ -34,6 +36,7 @@ from app.core.gguf import GgufHeader
 from app.core.load_options import LoadOptions
 from app.core.memory import RAM
 from app.engine import breakdown
+from app.engine.packs import pack_libraries
 from app.engine.prompt import SpecialToken
 from app.engine.protocol import Device, Sampling
 
@@ -132,8 +135,15 @@ class NativeLog:
         return re.search(pattern, "".join(self._lines))
 
 
-def start_backends() -> None:
-    """Loads the backends that are libraries of their own. Harmless where they are built in."""
+def start_backends(packs: Path | None = None) -> None:
+    """Loads the backends that are libraries of their own, those in `packs` first. Harmless where they are built in.
+
+    First, because of two backends for one device llama.cpp takes the one that it met first.
+    """
+    for library in pack_libraries(packs, llama_cpp.__version__) if packs else []:
+        if sys.platform == "win32":  # what it needs lies beside it
+            os.environ["PATH"] = f"{library.parent}{os.pathsep}{os.environ['PATH']}"
+        _ggml_function("ggml_backend_load", ctypes.c_void_p, ctypes.c_char_p)(str(library).encode("utf-8"))
     folder = Path(_ggml.__file__).parent / "lib"
     _ggml_function("ggml_backend_load_all_from_path", None, ctypes.c_char_p)(str(folder).encode("utf-8"))
     lib.llama_backend_init()

@@ -33,8 +33,8 @@ _Planned = TypeVar("_Planned", protocol.LoadModel, protocol.EstimateMemory)
 class ModelHost:
     """At most one model, and what is known of the conversation it has read."""
 
-    def __init__(self, flag: Flag, send: Callable[[protocol.Event], None]) -> None:
-        llama.start_backends()
+    def __init__(self, flag: Flag, send: Callable[[protocol.Event], None], packs: Path | None = None) -> None:
+        llama.start_backends(packs)
         self._flag = flag
         self._send = send
         self._native_log = llama.NativeLog()
@@ -58,6 +58,11 @@ class ModelHost:
                 self._unload()
             case protocol.Generate():
                 self._generate(command)
+            case protocol.PreviewPrompt():
+                self._send(self._preview(command))
+            case protocol.CountTokens():
+                tokens = None if self._model is None else len(self._model.vocabulary.tokenize(command.text))
+                self._send(protocol.TokensCounted(command.request_id, tokens))
 
     def _load(self, command: protocol.LoadModel) -> None:
         path = Path(command.path)
@@ -173,7 +178,7 @@ class ModelHost:
         sampling = command.sampling
         if sampling.seed is None:
             sampling = dataclasses.replace(sampling, seed=random.getrandbits(31))
-        asked = self._prompter.build(command.messages, sampling.reply_limit)
+        asked = self._prompter.build(command.messages, sampling.reply_limit, command.policy)
         stats = protocol.ReplyStats(
             reason="stopped",
             prompt_tokens=len(asked.tokens),
@@ -185,7 +190,8 @@ class ModelHost:
         except llama.Interrupted:
             stats = dataclasses.replace(stats, context_used=self._model.context_used)
         else:
-            reply = self._write(command.reply_id, asked, sampling)
+            continues = command.messages[-1].role == "assistant"
+            reply = self._write(command.reply_id, asked, sampling, continues=continues)
             stats = dataclasses.replace(
                 stats,
                 reason=reply.reason,
@@ -198,6 +204,24 @@ class ModelHost:
         stats = dataclasses.replace(stats, memory_measured=self._usage.measured())
         self._send(protocol.ReplyFinished(command.reply_id, stats))
 
+    def _preview(self, command: protocol.PreviewPrompt) -> protocol.PromptPreviewed:
+        if self._model is None or self._prompter is None:
+            return protocol.PromptPreviewed(command.request_id, refusal=errors.NoModelLoaded.__name__)
+        length = self._model.context_length
+        try:
+            asked = self._prompter.build(command.messages, command.reply_limit, command.policy)
+            sizes = self._prompter.sizes(command.messages, command.reply_limit, command.policy)
+        except errors.PromptError as error:
+            refusal = type(error).__name__
+            return protocol.PromptPreviewed(command.request_id, length, refusal=refusal, detail=error.detail)
+        return protocol.PromptPreviewed(
+            command.request_id,
+            context_length=length,
+            text=self._prompter.readable(asked),
+            unseen=asked.unseen,
+            **dataclasses.asdict(sizes),
+        )
+
     def _read_reporter(self, reply_id: str, asked: prompt.Prompt) -> Callable[[int, int], None]:
         def report(done: int, cached: int) -> None:
             self._usage.look()
@@ -209,7 +233,9 @@ class ModelHost:
         assert self._model is not None
         return protocol.WriteProgress(reply_id, len(reply.tokens), reply.tokens_per_second, self._model.context_used)
 
-    def _write(self, reply_id: str, asked: prompt.Prompt, sampling: protocol.Sampling) -> llama.Reply:
+    def _write(
+        self, reply_id: str, asked: prompt.Prompt, sampling: protocol.Sampling, *, continues: bool
+    ) -> llama.Reply:
         assert self._model is not None
         assert self._prompter is not None
         reply = self._model.write(sampling, sampling.reply_limit or self._model.context_length)
@@ -217,7 +243,7 @@ class ModelHost:
         due = time.monotonic() + _WRITE_INTERVAL
         for piece in self._prompter.until_next_turn(reply):
             # Some vocabularies begin every word with a space, the first one too.
-            if text := piece if written else piece.lstrip():
+            if text := piece if written or continues else piece.lstrip():
                 written.append(text)
                 self._send(protocol.TextReceived(reply_id, text))
             if reply.ended >= due:

@@ -1,8 +1,9 @@
 """Messages become the tokens that the model reads.
 
 Three promises. Nothing that a message says becomes a control token (`tokens`). The prompt fits: what does not is left
-out, oldest turns first. And a prompt goes on from the one before wherever it can, because what the model has read
-already costs nothing, and reading it again costs seconds:
+out, oldest turns first or as the conversation's policy wants it, and what is pinned stays. And a prompt goes on from
+the one before wherever it can, because what the model has read already costs nothing, and reading it again costs
+seconds:
 
 - A reply is kept as the tokens the model chose. Tokenizing its text again may give others (`WrittenReplies`).
 - When a conversation outgrows the context, more is left out than must be, so that the next turns fit without moving
@@ -18,12 +19,21 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from app.core.errors import MessageTooLong
-from app.engine.protocol import ChatMessage
+from app.core.errors import ContextFull, MessageTooLong
+from app.engine.protocol import ChatMessage, Policy
 from app.engine.templates import ChatTemplate, choose_template
 from app.engine.tokens import SpecialToken, Tokenizer, Vocabulary
 
-__all__ = ["ChatTemplate", "Prompt", "Prompter", "SpecialToken", "Vocabulary", "WrittenReplies", "choose_template"]
+__all__ = [
+    "ChatTemplate",
+    "Prompt",
+    "Prompter",
+    "Sizes",
+    "SpecialToken",
+    "Vocabulary",
+    "WrittenReplies",
+    "choose_template",
+]
 
 _SHORTEST_REPLY = 16  # tokens
 _REMEMBERED_REPLIES = 32
@@ -39,7 +49,18 @@ class Prompt:
 
     tokens: Sequence[int]
     text: str
-    unseen: int  # how many of the oldest messages (the system message not counted) did not fit
+    unseen: tuple[int, ...] = ()  # places of the messages (the system message not counted) that did not fit
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What takes how many tokens of the context. `last` is the turn to be answered, with what of the reply is there."""
+
+    system: int
+    pinned: int
+    history: int
+    last: int
+    reserve: int
 
 
 class WrittenReplies:
@@ -79,51 +100,99 @@ class Prompter:
         """The pieces of a reply, up to where a model without an end token begins to write the user's next turn."""
         return _until(pieces, self._template.next_turn) if self._template.next_turn else iter(pieces)
 
-    def build(self, messages: Sequence[ChatMessage], reply_limit: int | None = None) -> Prompt:
-        """The prompt for `messages`, which end with the user's turn; a system message, if any, is the first.
+    def build(
+        self, messages: Sequence[ChatMessage], reply_limit: int | None = None, policy: Policy = "oldest"
+    ) -> Prompt:
+        """The prompt for `messages`, which end with the user's turn, or with the reply that is to be gone on with.
 
-        Raises `MessageTooLong` if the last turn does not fit, `TemplateFailed` if the template refuses.
+        A system message, if any, is the first. Raises `MessageTooLong` if the last turn does not fit, `ContextFull`
+        if something would have to be left out and the policy is to ask, `TemplateFailed` if the template refuses.
         """
+        talk = self._talk(messages, policy)
+        room = allowed = self._context_length - self._reserve(reply_limit)
+        while True:
+            start = _oldest_that_fits(talk.turns, talk.loose, allowed - talk.head, allowed * 3 // 4 - talk.head)
+            if start and policy == "ask":
+                raise ContextFull(f"It holds {_number(self._context_length)} tokens.")
+            prompt = self._prompt(talk, start)
+            if len(prompt.tokens) <= room:
+                return prompt
+            if start == len(talk.turns) - 1:
+                self._check_last_turn(prompt, talk, reply_limit)
+                return prompt
+            # The sizes are measured turn by turn and may be off by a few tokens; what counts is the prompt.
+            allowed = talk.head + sum(talk.loose[start:]) - 1
+
+    def sizes(self, messages: Sequence[ChatMessage], reply_limit: int | None, policy: Policy) -> Sizes:
+        """How the prompt that `build` would make for `messages` fills the context."""
+        talk = self._talk(messages, policy)
+        unseen = self.build(messages, reply_limit, policy).unseen
+        seen = [size for place, size in enumerate(talk.loose) if place not in unseen]
+        last = talk.loose[-1] + talk.begun_size
+        return Sizes(
+            system=max(0, talk.head - talk.kept_size - talk.begun_size),
+            pinned=talk.kept_size,
+            history=sum(seen) - talk.loose[-1],
+            last=last,
+            reserve=max(0, min(self._reserve(reply_limit), self._context_length - talk.head - sum(seen))),
+        )
+
+    def readable(self, prompt: Prompt) -> str:
+        """The text of the prompt as a person would read it, special tokens included."""
+        return self._tokenizer.unmark(prompt.text)
+
+    def _talk(self, messages: Sequence[ChatMessage], policy: Policy) -> _Talk:
         marked = [ChatMessage(message.role, self._tokenizer.mark(message.text)) for message in messages]
         system = [message for message in marked if message.role == "system" and message.text.strip()]
         turns = [message for message in marked if message.role != "system"]
+        pins = [message.pinned for message in messages if message.role != "system"]
+        begun = turns.pop().text if len(turns) > 1 and turns[-1].role == "assistant" else ""
         sizes = [self._size(turn) for turn in turns]
-        head = self._count((*system, _USER)) - self._frame
-        room = allowed = self._context_length - self._reserve(reply_limit)
-        while True:
-            start = _oldest_that_fits(turns, sizes, allowed - head, allowed * 3 // 4 - head)
-            prompt = self._prompt((*system, *turns[start:]), start)
-            if len(prompt.tokens) <= room:
-                return prompt
-            if start == len(turns) - 1:
-                self._check_last_turn(prompt, turns[-1], reply_limit, " beside the system prompt" if system else "")
-                return prompt
-            # The sizes are measured turn by turn and may be off by a few tokens; what counts is the prompt.
-            allowed = head + sum(sizes[start:]) - 1
+        kept = {place for place, pinned in enumerate(pins[: len(turns) - 1]) if pinned}
+        if policy == "middle":
+            kept |= set(range(min(2, len(turns) - 1)))
+        kept_size = sum(sizes[place] for place in kept)
+        begun_size = len(self._tokenizer.tokenize(begun, continues=True)) if begun else 0
+        return _Talk(
+            system=system,
+            turns=turns,
+            loose=[0 if place in kept else size for place, size in enumerate(sizes)],
+            kept=frozenset(kept),
+            kept_size=kept_size,
+            begun=begun,
+            begun_size=begun_size,
+            head=self._count((*system, _USER)) - self._frame + kept_size + begun_size,
+        )
 
     def _reserve(self, reply_limit: int | None) -> int:
         """Tokens kept free for the reply."""
         quarter = self._context_length // 4
         return max(_SHORTEST_REPLY, min(reply_limit or quarter, quarter))
 
-    def _check_last_turn(self, prompt: Prompt, turn: ChatMessage, reply_limit: int | None, beside: str) -> None:
+    def _check_last_turn(self, prompt: Prompt, talk: _Talk, reply_limit: int | None) -> None:
         """A long message may take room from the reply, but not all of it."""
         least = min(self._reserve(reply_limit), max(_SHORTEST_REPLY, self._context_length // 16))
         if len(prompt.tokens) <= self._context_length - least:
             return
-        length = len(self._tokenizer.tokenize(turn.text))
+        length = len(self._tokenizer.tokenize(talk.turns[-1].text)) + talk.begun_size
         fits = self._context_length - least - (len(prompt.tokens) - length)
+        others = " and ".join(
+            words for words, there in (("the system prompt", talk.system), ("pinned messages", talk.kept)) if there
+        )
         if fits <= 0:
-            raise MessageTooLong(
-                f"The system prompt alone nearly fills the context of {_number(self._context_length)} tokens."
-            )
+            fill = f"alone nearly fill{'' if talk.kept else 's'} the context of {_number(self._context_length)} tokens."
+            raise MessageTooLong(f"{others[:1].upper()}{others[1:]} {fill}")
+        beside = f" beside {others}" if others else ""
         raise MessageTooLong(
             f"It is {_number(length)} tokens long; at most {_number(fits)} fit{beside} in a context of "
             f"{_number(self._context_length)}."
         )
 
-    def _prompt(self, messages: Sequence[ChatMessage], unseen: int) -> Prompt:
-        text = self._render(messages)
+    def _prompt(self, talk: _Talk, start: int) -> Prompt:
+        """With the turns from `start` on, and those that are kept."""
+        unseen = tuple(place for place in range(start) if place not in talk.kept)
+        seen = [turn for place, turn in enumerate(talk.turns) if place not in unseen]
+        text = self._render((*talk.system, *seen)) + talk.begun
         known, tokens = self._written.beginning_of(text)
         rest = self._tokenizer.tokenize(text[len(known) :], continues=bool(known))
         return Prompt(self._with_bos([*tokens, *rest]), text, unseen)
@@ -157,6 +226,23 @@ class Prompter:
         if turn.role == "user":
             return self._count((turn,)) - self._count((_USER,)) + self._frame
         return self._count((_USER, turn, _USER)) - self._count((_USER, _ASSISTANT, _USER)) + self._frame
+
+
+@dataclass(frozen=True, slots=True)
+class _Talk:
+    """Marked messages, and what they take. `kept` are the places of turns that stay whatever goes; `loose` are the
+    sizes of the turns, 0 for those. `begun` is the beginning of the reply, if there is one. `head` is what all that
+    cannot go takes.
+    """
+
+    system: Sequence[ChatMessage]
+    turns: Sequence[ChatMessage]
+    loose: Sequence[int]
+    kept: frozenset[int]
+    kept_size: int
+    begun: str
+    begun_size: int
+    head: int
 
 
 def _oldest_that_fits(turns: Sequence[ChatMessage], sizes: Sequence[int], room: int, target: int) -> int:

@@ -18,9 +18,12 @@ from typing import Any, Literal
 from app.core.memory import DeviceBill, DeviceMemory
 from app.core.settings import Settings
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 
 Role = Literal["system", "user", "assistant"]
+# What is left out of a prompt that does not fit: the oldest turns, those between the first and the newest, or none: it
+# is refused.
+Policy = Literal["oldest", "middle", "ask"]
 
 
 # Values that travel inside commands and events
@@ -32,6 +35,7 @@ class ChatMessage:
 
     role: Role
     text: str
+    pinned: bool = False  # stays in the prompt, whatever is left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +104,33 @@ class UnloadModel:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Answer `messages`, which end with the user's turn. A system message, if any, is the first one."""
+    """Answer `messages`, which end with the user's turn, or go on with the reply that they end with.
+
+    A system message, if any, is the first one.
+    """
 
     reply_id: str
     messages: tuple[ChatMessage, ...]
     sampling: Sampling
+    policy: Policy = "oldest"
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewPrompt:
+    """Say what the model would be given for `messages`. Answered by `PromptPreviewed`, whatever happens."""
+
+    request_id: str
+    messages: tuple[ChatMessage, ...]
+    reply_limit: int | None = None
+    policy: Policy = "oldest"
+
+
+@dataclass(frozen=True, slots=True)
+class CountTokens:
+    """Say how many tokens a text is for the model. Answered by `TokensCounted`, whatever happens."""
+
+    request_id: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +140,7 @@ class Interrupt:
     id: str
 
 
-Command = LoadModel | EstimateMemory | UnloadModel | Generate | Interrupt
+Command = LoadModel | EstimateMemory | UnloadModel | Generate | PreviewPrompt | CountTokens | Interrupt
 
 # Events
 
@@ -205,7 +231,36 @@ class PromptProgress:
     done: int
     total: int
     cached: int
-    unseen: int  # how many of the oldest messages (the system message not counted) did not fit
+    unseen: tuple[int, ...]  # places of the messages (the system message not counted) that did not fit
+
+
+@dataclass(frozen=True, slots=True)
+class PromptPreviewed:
+    """What takes how many tokens of the context, and the prompt as the model gets it.
+
+    `last` is the turn that is to be answered, `reserve` what is kept for the reply. `refusal` is the name of an
+    `AppError` class if it would not be answered; then only `detail` and `context_length` say something.
+    """
+
+    request_id: str
+    context_length: int = 0
+    text: str = ""
+    system: int = 0
+    pinned: int = 0
+    history: int = 0
+    last: int = 0
+    reserve: int = 0
+    unseen: tuple[int, ...] = ()
+    refusal: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TokensCounted:
+    """How many tokens the text of a `CountTokens` is; None if there is no model."""
+
+    request_id: str
+    tokens: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +318,8 @@ Event = (
     | MemoryEstimated
     | ModelUnloaded
     | PromptProgress
+    | PromptPreviewed
+    | TokensCounted
     | TextReceived
     | WriteProgress
     | ReplyFinished
@@ -282,6 +339,8 @@ _MESSAGES: dict[str, type[Any]] = {
         EstimateMemory,
         UnloadModel,
         Generate,
+        PreviewPrompt,
+        CountTokens,
         Interrupt,
         Hello,
         LoadProgress,
@@ -290,6 +349,8 @@ _MESSAGES: dict[str, type[Any]] = {
         MemoryEstimated,
         ModelUnloaded,
         PromptProgress,
+        PromptPreviewed,
+        TokensCounted,
         TextReceived,
         WriteProgress,
         ReplyFinished,
@@ -370,6 +431,9 @@ _MADE_OF_ESTIMATE: dict[str, Callable[[Any], Any]] = {
 _MADE_OF: dict[str, dict[str, Callable[[Any], Any]]] = {
     "LoadModel": {"settings": _one(Settings)},
     "EstimateMemory": {"settings": _one(Settings), "given_back": _pairs},
+    "PromptProgress": {"unseen": tuple},
+    "PromptPreviewed": {"unseen": tuple},
+    "PreviewPrompt": {"messages": _several(ChatMessage)},
     "Generate": {"messages": _several(ChatMessage), "sampling": _one(Sampling)},
     "Hello": {"devices": _several(Device)},
     "LoadedModel": {"bill": _several(DeviceBill), "plan": _plan},

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import sys
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,13 +24,6 @@ _HANDSHAKE_SECONDS = 60  # a cold disk and a virus scanner can make the first im
 _INTERRUPT_SECONDS = 5  # a child that does not stop what it does by then is ended
 _FAREWELL_SECONDS = 3
 _LAST_LINES = 60  # of the child's stderr, kept to explain its end
-
-
-def child_command() -> list[str]:
-    """How this app starts itself as an engine child, from source and frozen alike."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "--engine-child"]
-    return [sys.executable, "-P", "-m", "app", "--engine-child"]
 
 
 class Supervisor(QObject):
@@ -227,5 +219,7 @@ def _environment() -> QProcessEnvironment:
     others = environment.value("PYTHONPATH")
     environment.insert("PYTHONPATH", os.pathsep.join([here, others]) if others else here)
     environment.insert("PYTHONUNBUFFERED", "1")
+    # A packaged app would take its child for a part of itself, for which the way to the libraries is set already.
+    environment.insert("PYINSTALLER_RESET_ENVIRONMENT", "1")
     environment.insert("PYTHONIOENCODING", "utf-8:replace")
     return environment

@@ -89,6 +89,11 @@ class Tokenizer:
         """The text of a message, such that nothing in it is taken for a special token."""
         return self._markable.sub(self._marked, text.replace(_MARK, ""))
 
+    @staticmethod
+    def unmark(text: str) -> str:
+        """Rendered text as a person would read it."""
+        return text.replace(_MARK, "")
+
     def _marked(self, match: re.Match[str]) -> str:
         found = match[0]
         is_harmless_tag = len(found) > 1 and not self._special.search(found)

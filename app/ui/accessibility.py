@@ -29,6 +29,11 @@ def describe(kind: type[QWidget], role: QAccessible.Role, name: _Name) -> None:
     _described[kind] = (role, name)
 
 
+def is_heard() -> bool:
+    """Whether there is a screen reader, or anything like it."""
+    return QAccessible.isActive()
+
+
 def announce(widget: QWidget, text: str) -> None:
     """Has a screen reader, if there is one, say `text` when it has said what it is saying."""
     QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(widget, text))

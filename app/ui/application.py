@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,32 +27,43 @@ from app.core.conversations import ConversationStore
 from app.core.database import Connection, open_database
 from app.core.files import replace_file
 from app.core.paths import DataPaths
+from app.core.presets import PresetStore
 from app.core.recent_models import RecentModels
 from app.core.resources import resource
 from app.core.settings import Settings
+from app.engine.child_command import child_command
 from app.engine.engine import Engine
 from app.engine.estimator import Estimator
 from app.ui import theme
+from app.ui.attachment_presenter import AttachmentPresenter
 from app.ui.bill_presenter import BillPresenter
 from app.ui.bug_catcher import BugCatcher
 from app.ui.chat_place import ChatPlace
 from app.ui.chat_presenter import ChatPresenter
 from app.ui.chat_session import ChatSession
 from app.ui.composer import Composer
+from app.ui.context_meter import ContextMeter
+from app.ui.context_presenter import ContextPresenter
+from app.ui.conversation_files import Added, ConversationFiles
 from app.ui.conversation_list import ConversationList
 from app.ui.conversation_view import ConversationView
+from app.ui.file_open import FileOpenApplication
 from app.ui.garbage import GarbageCollector
 from app.ui.library_place import LibraryPlace
 from app.ui.main_window import MainWindow
 from app.ui.memory_bill import MemoryBillView
+from app.ui.message_presenter import MessagePresenter
 from app.ui.messages import show_error
 from app.ui.model_library import ModelLibrary
 from app.ui.model_picker import ModelPicker
 from app.ui.model_presenter import ModelPresenter
 from app.ui.model_session import ModelSession
+from app.ui.presets_box import PresetsBox
+from app.ui.presets_presenter import PresetsPresenter
 from app.ui.settings_panel import SettingsPanel
 from app.ui.settings_place import SettingsPlace
 from app.ui.settings_session import SettingsSession
+from app.ui.sidebar_presenter import SidebarPresenter
 from app.ui.single_instance import SingleInstance
 from app.ui.status import StatusReporter
 from app.ui.status_line import StatusLine
@@ -59,6 +72,7 @@ from app.ui.system_prompt import SystemPrompt
 if TYPE_CHECKING:
     from app.ui.devices_presenter import DevicesPresenter
     from app.ui.network_presenter import NetworkPresenter
+    from app.ui.release_session import ReleaseSession
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +92,7 @@ def run(
     `file` is a model to load, `data_dir` the folder that holds everything. `engine_command` starts another engine
     child than our own. `offline` starts with the network switched off.
     """
-    qt = QApplication(sys.argv[:1])
+    qt = FileOpenApplication(sys.argv[:1])
     qt.setApplicationName("Paddock")
     qt.setDesktopFileName("paddock")
     qt.setWindowIcon(QIcon(str(resource("icons/paddock.svg"))))
@@ -96,8 +110,9 @@ def run(
         ConversationStore(database).mark_interrupted()
     except errors.AppError as error:
         return _give_up(error)
-    application = Application(paths, database, engine_command, offline=offline)
+    application = Application(paths, database, engine_command or child_command(paths.packs), offline=offline)
     instance.asked_to_show.connect(application.show_and_open)
+    qt.file_opened.connect(application.show_and_open)
     application.window.show()
     QTimer.singleShot(0, application, lambda: application.begin(file))
     QTimer.singleShot(0, instance, instance.listen)
@@ -147,7 +162,8 @@ class Application(QObject):
         self._paths = paths
         self.settings = SettingsSession(paths, self)
         self._panel_path = ""  # the model whose settings the panel shows
-        self._deleted = ""  # the conversation that can be brought back
+        self._deleted = ""  # the conversation or the message that was deleted last
+        self._undo_delete: Callable[[], None] | None = None  # brings it back
         store, recent = ConversationStore(database), RecentModels(database)
         self.engine = Engine(engine_command)
         self.estimator = Estimator(engine_command, self)
@@ -181,6 +197,18 @@ class Application(QObject):
             self._system_prompt,
             self,
         )
+        self._message_presenter = MessagePresenter(self.chat, self._view, self)
+        self._sidebar_presenter = SidebarPresenter(store, paths.database, self.library.jobs, self._conversations, self)
+        self._context_presenter = ContextPresenter(
+            self.chat, self.models, self.settings, self._composer, self._meter, self
+        )
+        self._attachment_presenter = AttachmentPresenter(
+            self.chat, self.models, self.engine, self.library.jobs, self._composer, self
+        )
+        self._presets_presenter = PresetsPresenter(
+            PresetStore(paths.presets), self.settings, self._presets, self._system_prompt, self
+        )
+        self._files = ConversationFiles(paths.database, self.library.jobs, self.window, self)
         self._model_presenter = ModelPresenter(
             self.models, self.library.on_disk, self._picker, self._panel, self._view, self
         )
@@ -198,7 +226,7 @@ class Application(QObject):
         self._devices_presenter: DevicesPresenter | None = None
         self._garbage = GarbageCollector(self)
         self._background = QTimer(self, singleShot=True, interval=_BACKGROUND_DELAY)
-        self._background.timeout.connect(self.library.begin)
+        self._background.timeout.connect(self._on_background_timeout)
         self._status = StatusReporter(self.engine, self.models, self)
         self._wire()
         self._settings_place.set_data_folder(str(paths.root))
@@ -211,6 +239,7 @@ class Application(QObject):
         self._view = ConversationView()
         self._composer = Composer()
         self._status_line = StatusLine()
+        self._meter, self._presets = ContextMeter(), PresetsBox()
         self._system_prompt = SystemPrompt()
         self._panel, self._bill = SettingsPanel(), MemoryBillView()
         self._panel.set_bill(self._bill)
@@ -222,6 +251,8 @@ class Application(QObject):
             self._view,
             self._composer,
             self._status_line,
+            self._meter,
+            self._presets,
             self._system_prompt,
             self._panel,
         )
@@ -233,6 +264,7 @@ class Application(QObject):
         window.new_conversation_requested.connect(self._on_window_new_conversation_requested)
         window.undo_delete_requested.connect(self._on_window_undo_delete_requested)
         window.closing.connect(self._on_window_closing)
+        self._wire_conversations()
         chat.open_file_requested.connect(window.choose_model_file)
         chat.library_requested.connect(self._on_chat_library_requested)
         chat.load_anyway_requested.connect(self._on_chat_load_anyway_requested)
@@ -261,6 +293,42 @@ class Application(QObject):
         self._settings_place.open_folder_requested.connect(self._on_settings_place_open_folder_requested)
         self._settings_place.needed.connect(self._on_settings_place_needed)
         self._view.link_activated.connect(self._on_view_link_activated)
+
+    def _wire_conversations(self) -> None:
+        window, chat, files = self.window, self._chat_presenter, self._files
+        messages, sidebar = self._message_presenter, self._sidebar_presenter
+        window.search_requested.connect(self._conversations.focus_search)
+        window.text_files_dropped.connect(self._attachment_presenter.read)
+        self._attachment_presenter.read_for_another.connect(chat.keep_attachments)
+        window.export_requested.connect(self._on_window_export_requested)
+        window.export_all_requested.connect(files.export_all)
+        window.import_requested.connect(files.ask_import)
+        window.print_requested.connect(self._on_window_print_requested)
+        window.closing.connect(files.stop)
+        messages.message_deleted.connect(self._on_messages_message_deleted)
+        messages.storage_failed.connect(self._on_chat_storage_failed)
+        sidebar.changed.connect(chat.show_conversations)
+        sidebar.restored.connect(chat.open_conversation)
+        sidebar.purged.connect(self._on_sidebar_purged)
+        sidebar.hit_chosen.connect(chat.open_hit)
+        sidebar.storage_failed.connect(self._on_chat_storage_failed)
+        files.exported.connect(self._on_files_exported)
+        files.imported.connect(self._on_files_imported)
+        files.printed.connect(self._on_files_printed)
+        files.failed.connect(self._on_library_failed)
+        self._view.zoom_changed.connect(self._on_view_zoom_changed)
+        self._presets_presenter.failed.connect(self._on_library_failed)
+
+    @functools.cached_property
+    def releases(self) -> ReleaseSession:
+        """Made when it is first needed: a start of the app does not wait for it."""
+        from app.core.releases import Releases  # noqa: PLC0415
+        from app.ui.release_session import ReleaseSession  # noqa: PLC0415
+
+        releases = Releases(self._paths.releases)
+        session = ReleaseSession(releases, self.library.network, self.settings.shared, self)
+        session.newer_found.connect(self._on_releases_newer_found)
+        return session
 
     def status_text(self) -> str:
         """What the status line says."""
@@ -311,6 +379,7 @@ class Application(QObject):
         self._panel.set_settings(self.settings.of(self._panel_path))
         self._settings_place.set_settings(shared)
         self._system_prompt.set_default(shared.default_system_prompt)
+        self._view.set_zoom(shared.text_size)
         if self._network_presenter is not None:
             self._network_presenter.show_settings()
         qt = QApplication.instance()
@@ -342,18 +411,67 @@ class Application(QObject):
 
     @Slot(str, str)
     def _on_chat_conversation_deleted(self, conversation_id: str, title: str) -> None:
-        self._deleted = conversation_id
-        self.window.show_toast(
-            self.tr("Deleted “{0}”").format(title or self.tr("New conversation")),
-            self.tr("Undo"),
-            self._on_window_undo_delete_requested,
-        )
+        text = self.tr("Deleted “{0}”").format(title or self.tr("New conversation"))
+        self._offer_undo(text, conversation_id, partial(self._chat_presenter.undo_delete, conversation_id))
+
+    def _offer_undo(self, text: str, deleted: str, undo: Callable[[], None]) -> None:
+        self._deleted, self._undo_delete = deleted, undo
+        self.window.show_toast(text, self.tr("Undo"), self._on_window_undo_delete_requested)
 
     @Slot()
     def _on_window_undo_delete_requested(self) -> None:
-        if self._deleted:
-            conversation_id, self._deleted = self._deleted, ""
-            self._chat_presenter.undo_delete(conversation_id)
+        if self._undo_delete is not None:
+            undo, self._undo_delete = self._undo_delete, None
+            undo()
+
+    @Slot(str)
+    def _on_sidebar_purged(self, conversation_id: str) -> None:
+        if self._deleted == conversation_id:
+            self._undo_delete = None
+
+    @Slot(str)
+    def _on_messages_message_deleted(self, message_id: str) -> None:
+        conversation = self.chat.conversation
+        assert conversation is not None
+        undo = partial(self._restore_message, conversation.id, message_id)
+        self._offer_undo(self.tr("Message deleted"), message_id, undo)
+
+    def _restore_message(self, conversation_id: str, message_id: str) -> None:
+        self._chat_presenter.open_conversation(conversation_id)
+        if self.chat.is_writing:
+            self.window.show_toast(self.tr("The message comes back once the reply is written."))
+        self._message_presenter.undo_delete(message_id)
+
+    @Slot()
+    def _on_window_export_requested(self) -> None:
+        self._chat_presenter.save()
+        if (conversation := self.chat.conversation) is not None:
+            self._files.export(conversation.id, conversation.title)
+
+    @Slot()
+    def _on_window_print_requested(self) -> None:
+        self._chat_presenter.save()
+        if (conversation := self.chat.conversation) is not None:
+            self._files.ask_print(conversation.id, conversation.title)
+
+    @Slot()
+    def _on_files_printed(self) -> None:
+        self.window.show_toast(self.tr("The conversation was printed"))
+
+    @Slot(str)
+    def _on_files_exported(self, path: str) -> None:
+        self.window.show_toast(self.tr("Exported to {0}").format(path))
+
+    @Slot(object)
+    def _on_files_imported(self, added: Added) -> None:
+        parts = [self.tr("Conversations imported: {0}").format(len(added.ids))]
+        if added.left_out:
+            parts.append(self.tr("Left out, as nothing in them could be read: {0}").format(added.left_out))
+        if added.cut_short:
+            parts.append(self.tr("Without their end, as the file is damaged: {0}").format(added.cut_short))
+        self.window.show_toast(" ".join(parts))
+        if added.ids:
+            self._chat_presenter.open_conversation(added.ids[0])
 
     @Slot()
     def _on_chat_library_requested(self) -> None:
@@ -376,7 +494,7 @@ class Application(QObject):
 
     @Slot(object)
     def _on_library_failed(self, error: errors.AppError) -> None:
-        self.window.show_toast(f"{error}. {error.hint}")
+        self.window.show_toast(f"{str(error).removesuffix('.')}. {error.hint}")
 
     @Slot()
     def _on_chat_load_anyway_requested(self) -> None:
@@ -411,6 +529,7 @@ class Application(QObject):
             self.library.network,
             self.settings.shared,
             self.library.download_folder,
+            self.releases,
             self._network_settings,
             ledger,
             self,
@@ -425,8 +544,27 @@ class Application(QObject):
         self._settings_place.add_section(self.tr("Requests that left this computer"), ledger)
 
     @Slot()
+    def _on_background_timeout(self) -> None:
+        self.library.begin()
+        self._sidebar_presenter.begin()
+        self._presets_presenter.begin()
+        if self.settings.shared().look_for_releases:
+            self.releases.look_if_due()
+
+    @Slot(str)
+    def _on_releases_newer_found(self, version: str) -> None:
+        self.window.show_toast(
+            self.tr("Paddock {0} is there").format(version), self.tr("Open the release page"), self.releases.open_page
+        )
+
+    @Slot()
     def _on_settings_place_open_folder_requested(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._paths.root)))
+
+    @Slot(float)
+    def _on_view_zoom_changed(self, zoom: float) -> None:
+        if zoom != self.settings.shared().text_size:
+            self.settings.change(dataclasses.replace(self.settings.shared(), text_size=zoom))
 
     @Slot(str)
     def _on_view_link_activated(self, url: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.core import errors, guide
+from app.core.conversation import Attachment
 from app.core.conversations import Conversation, ConversationStore, Message, MessageState
 from app.core.settings import Settings
 from app.engine import protocol
@@ -59,6 +60,7 @@ class ChatPresenter(QObject):
         self._view = view
         self._composer = composer
         self._system_prompt = system_prompt
+        self._attached: dict[str, tuple[Attachment, ...]] = {}  # to drafts of other conversations
         self._draft_timer = QTimer(self, singleShot=True, interval=_DRAFT_INTERVAL)
         self._draft_timer.timeout.connect(self._on_draft_timer_timeout)
         self._listen_to_widgets()
@@ -89,17 +91,19 @@ class ChatPresenter(QObject):
         self._session.reply_failed.connect(self._on_session_reply_failed)
         self._session.refused.connect(self._on_session_refused)
         self._session.unseen_changed.connect(self._view.set_unseen)
-        self._session.conversations_changed.connect(self._show_conversations)
+        self._session.conversations_changed.connect(self.show_conversations)
         self._session.writing_changed.connect(self._on_session_writing_changed)
         self._session.storage_failed.connect(self.storage_failed)
 
     def begin(self) -> None:
         """Shows the conversation used last, or a new one."""
         conversations = self._store.conversations()
-        if conversations:
-            self._session.open(conversations[0].id)
-        else:
+        newest = max((one for one in conversations if not one.archived), key=lambda one: one.used_at, default=None)
+        if newest is None:
             self.new_conversation()
+            return
+        self._list.set_conversations(conversations, newest.id)
+        self._session.open(newest.id)
 
     @Slot()
     def new_conversation(self) -> None:
@@ -115,16 +119,39 @@ class ChatPresenter(QObject):
         self._system_prompt.flush()
         self._on_draft_timer_timeout()
 
+    @Slot(str, object)
+    def keep_attachments(self, conversation_id: str, attachments: Sequence[Attachment]) -> None:
+        """Adds files to the draft of a conversation that is not shown."""
+        self._attached[conversation_id] = (*self._attached.get(conversation_id, ()), *attachments)
+
     def undo_delete(self, conversation_id: str) -> None:
         self._store.restore(conversation_id)
         self._open(conversation_id)
 
     def _open(self, conversation_id: str) -> None:
         self.save()
+        if self._session.conversation is not None:
+            self._attached[self._session.conversation.id] = self._composer.attachments()
         self._session.open(conversation_id)
 
+    @Slot(str)
+    def open_conversation(self, conversation_id: str) -> None:
+        """Shows that conversation."""
+        self._on_list_selected(conversation_id)
+        if not self._list.set_current(conversation_id):
+            self.show_conversations()
+
+    @Slot(str, str, str)
+    def open_hit(self, conversation_id: str, message_id: str, text: str) -> None:
+        """Shows where something was found: a message, or the conversation that is called so."""
+        self.open_conversation(conversation_id)
+        if message_id:
+            self._session.reveal(message_id)
+            self._view.go_to_message(message_id, text)
+
     @Slot()
-    def _show_conversations(self) -> None:
+    def show_conversations(self) -> None:
+        """Shows the list as it is now."""
         current = self._session.conversation
         self._list.set_conversations(self._store.conversations(), current.id if current else "")
         self._list.set_busy(self._session.busy_conversation)
@@ -145,7 +172,7 @@ class ChatPresenter(QObject):
     @Slot(str, str)
     def _on_list_rename_requested(self, conversation_id: str, title: str) -> None:
         self._store.rename(conversation_id, title)
-        self._show_conversations()
+        self.show_conversations()
 
     @Slot(str)
     def _on_list_delete_requested(self, conversation_id: str) -> None:
@@ -158,7 +185,7 @@ class ChatPresenter(QObject):
         if current is not None and current.id == conversation_id:
             self.begin()
         else:
-            self._show_conversations()
+            self.show_conversations()
         self.conversation_deleted.emit(conversation_id, title)
 
     @Slot(str)
@@ -166,7 +193,7 @@ class ChatPresenter(QObject):
         self.save()
         self._composer.show_problem("")
         try:
-            self._session.send(text)
+            self._session.send(text, self._composer.attachments())
         except errors.StorageError as error:
             self._composer.show_problem(_sentence(error))  # the text is still in the box
 
@@ -204,9 +231,12 @@ class ChatPresenter(QObject):
         if not messages:
             self._show_empty_state()
         self._composer.set_text(conversation.draft)
+        self._composer.set_attachments(self._attached.pop(conversation.id, ()))
         self._composer.show_problem("")
         self._system_prompt.set_text(conversation.system_prompt)
-        self._show_conversations()
+        if not self._list.set_current(conversation.id):
+            self.show_conversations()
+        self._list.set_busy(self._session.busy_conversation)
         self._show_composer_state()
 
     def _show_empty_state(self) -> None:
@@ -237,8 +267,7 @@ class ChatPresenter(QObject):
 
     @Slot(str, object)
     def _on_session_message_replaced(self, old_id: str, reply: Message) -> None:
-        self._view.remove_message(old_id)
-        self._view.add_messages([reply])
+        self._view.replace_message(old_id, reply)
 
     @Slot(str)
     def _on_session_waiting_for_model(self, reply_id: str) -> None:
@@ -258,15 +287,16 @@ class ChatPresenter(QObject):
     def _on_session_reply_failed(self, reply_id: str, error: errors.AppError) -> None:
         self._view.finish(reply_id, MessageState.FAILED, "", failure_of(error, try_again=True))
 
-    @Slot(object, str)
-    def _on_session_refused(self, error: errors.AppError, text: str) -> None:
+    @Slot(object, str, object)
+    def _on_session_refused(self, error: errors.AppError, text: str, attachments: Sequence[Attachment]) -> None:
         self._composer.set_text(text)
+        self._composer.set_attachments(attachments)
         self._composer.show_problem(_sentence(error))
 
     @Slot(bool)
     def _on_session_writing_changed(self, _writing: bool) -> None:
         self._show_composer_state()
-        self._show_conversations()
+        self.show_conversations()
 
 
 def failure_of(error: errors.AppError, *, try_again: bool = False, layers: int = 0) -> Failure:

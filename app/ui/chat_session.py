@@ -8,6 +8,7 @@ reply is written at a time, and it goes on when the user looks at another conver
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.core import errors
+from app.core.conversation import Attachment, with_attachments
 from app.core.conversations import Conversation, ConversationStore, Message, MessageState
 from app.core.guide import is_guide
 from app.core.settings import Settings
@@ -46,9 +48,11 @@ class _Writing:
     unsaved: list[str] = field(default_factory=list)
     has_text: bool = False
     is_new_exchange: bool = True  # False for another try at an old message
+    continues: bool = False  # the reply had a beginning
     waits_for_model: bool = False
-    positions: list[int] = field(default_factory=list)  # where in the conversation the turns put to the model stand
-    unseen: int = 0  # how many of the conversation's messages, from the oldest on, the model does not see
+    put: list[str] = field(default_factory=list)  # ids of the messages that were put to the model
+    unseen: list[str] = field(default_factory=list)  # those of them that the model does not see
+    sampling: protocol.Sampling | None = None
 
 
 class ChatSession(QObject):
@@ -62,8 +66,12 @@ class ChatSession(QObject):
     text_received = Signal(str, str)  # reply id, text
     reply_finished = Signal(str, object, object)  # reply id, MessageState, ReplyStats or None
     reply_failed = Signal(str, object)  # reply id, AppError
-    refused = Signal(object, str)  # AppError, the text to put back into the composer
-    unseen_changed = Signal(int)  # how many of the oldest messages the model no longer sees
+    refused = Signal(object, str, object)  # AppError, and what goes back into the composer: text, attachments
+    unseen_changed = Signal(object)  # list of ids of messages that the model no longer sees
+    branch_changed = Signal(object, str)  # list of Message shown from now on; id of the one that is looked at
+    message_changed = Signal(object)  # Message: what is known of it, not its text
+    message_deleted = Signal(str)  # id
+    previewed = Signal(object)  # protocol.PromptPreviewed, of what is shown, the draft included
     conversations_changed = Signal()
     writing_changed = Signal(bool)
     storage_failed = Signal(object)  # StorageError
@@ -87,6 +95,7 @@ class ChatSession(QObject):
         self._save_timer = QTimer(self, interval=_SAVE_INTERVAL)
         self._save_timer.timeout.connect(self._on_save_timer_timeout)
         engine.prompt_progressed.connect(self._on_engine_prompt_progressed)
+        engine.prompt_previewed.connect(self.previewed)
         engine.text_received.connect(self._on_engine_text_received)
         engine.reply_finished.connect(self._on_engine_reply_finished)
         engine.reply_failed.connect(self._on_engine_reply_failed)
@@ -118,14 +127,14 @@ class ChatSession(QObject):
         if self._writing and self._writing.waits_for_model and self._shows(self._writing.reply):
             self.waiting_for_model.emit(self._writing.reply.id)
 
-    def send(self, text: str) -> None:
+    def send(self, text: str, attachments: Sequence[Attachment] = ()) -> None:
         """Commits the user's message, then has it answered. Refused while another reply is being written."""
         if self._writing or self._conversation is None:
             return
         if self._engine.model is None and not self._models.is_loading and not self._models.path:
-            self.refused.emit(errors.NoModelLoaded(), text)
+            self.refused.emit(errors.NoModelLoaded(), text, attachments)
             return
-        asked, reply = self._store.add_exchange(self._conversation.id, text, self._model_name())
+        asked, reply = self._store.add_exchange(self._conversation.id, text, self._model_name(), attachments)
         self._conversation = self._store.conversation(self._conversation.id)
         self.messages_added.emit([asked, reply])
         self.conversations_changed.emit()
@@ -145,6 +154,113 @@ class ChatSession(QObject):
         self.message_replaced.emit(reply_id, reply)
         self.conversations_changed.emit()
         self._answer(_Writing(reply, asked, is_new_exchange=False))
+
+    @Slot(str, str)
+    def edit(self, message_id: str, text: str) -> None:
+        """Other words for a message. A turn of the user is answered anew; the version before stays within reach."""
+        old = self._shown(message_id)
+        if old is None or self._writing or self._conversation is None or text == old.text:
+            return
+        if old.role == "user":
+            asked, reply = self._store.edit_turn(message_id, text, self._model_name())
+            self._show_branch(asked.id)
+            self._answer(_Writing(reply, asked, is_new_exchange=False))
+        else:
+            self._show_branch(self._store.edit_reply(message_id, text).id)
+        self.conversations_changed.emit()
+
+    @Slot(str)
+    def go_on(self, reply_id: str) -> None:
+        """Has the model go on with a reply, the last one."""
+        messages = self._messages()
+        if self._writing or not messages or messages[-1].id != reply_id or not messages[-1].text:
+            return
+        asked = next((message for message in messages if message.id == messages[-1].parent_id), None)
+        if asked is not None:
+            self._store.begin_continuing(reply_id)
+            reply = self._messages()[-1]
+            self.message_replaced.emit(reply_id, reply)
+            self._answer(_Writing(reply, asked, is_new_exchange=False, continues=True, has_text=True))
+
+    @Slot(str, int)
+    def show_version(self, message_id: str, step: int) -> None:
+        """Shows the version before (-1) or after (1) that message's, with what came of it."""
+        message = self._shown(message_id)
+        if message is None or self._writing or message_id not in message.versions:
+            return
+        place = message.versions.index(message_id) + step
+        if 0 <= place < len(message.versions):
+            self._store.show_version(message.versions[place])
+            self._show_branch(message.versions[place])
+
+    @Slot(str)
+    def delete_message(self, message_id: str) -> None:
+        """Leaves a message out; `restore_message` brings it back."""
+        if self._writing is None and self._shown(message_id) is not None:
+            self._store.delete_message(message_id)
+            self._show_branch("")
+            self.message_deleted.emit(message_id)
+
+    def restore_message(self, message_id: str) -> None:
+        """Brings a deleted message back and shows it, wherever it is."""
+        self._store.restore_message(message_id)
+        if self._writing is None:
+            self._show_branch(message_id)
+
+    @Slot(str, bool)
+    def pin(self, message_id: str, pinned: bool) -> None:
+        """Whether the model is to see the message, however long the conversation becomes."""
+        self._store.pin_message(message_id, pinned)
+        if (message := self._shown(message_id)) is not None:
+            self.message_changed.emit(message)
+
+    @Slot(str)
+    def fork(self, message_id: str) -> None:
+        """Goes on from that message in a new conversation."""
+        self.open(self._store.fork(message_id).id)
+        self.conversations_changed.emit()
+
+    @Slot(str)
+    def set_policy(self, policy: str) -> None:
+        """What the model may forget of this conversation; see `Conversation`."""
+        self._change(self._store.set_policy, policy)
+
+    def preview(self, draft: str, attachments: Sequence[Attachment] = ()) -> None:
+        """Asks what the model would be given for what is shown and `draft`; `previewed` tells."""
+        if self._writing or self._conversation is None or self._engine.state is not EngineState.READY:
+            return
+        messages = self._messages()
+        turns = [*self._system(), *(_put(message) for message in messages if _has_words(message))]
+        if draft or attachments or not turns or turns[-1].role != "user":
+            turns.append(protocol.ChatMessage("user", with_attachments(draft, attachments)))
+        self._engine.preview(self._conversation.id, turns, self._sampling().reply_limit, _policy(self._conversation))
+
+    def unseen(self) -> list[str]:
+        """The messages shown that the model did not see when it wrote the last reply."""
+        return _unseen(self._messages())
+
+    def shown_message(self, message_id: str) -> Message | None:
+        """A message of the branch that is shown."""
+        return self._shown(message_id)
+
+    def reveal(self, message_id: str) -> None:
+        """Shows a message of the conversation that is shown, in whichever branch it is."""
+        if self._shown(message_id) is None and self._writing is None:
+            self._store.show_version(message_id)
+            self._show_branch(message_id)
+
+    def preview_prompt_of(self, reply_id: str) -> bool:
+        """Asks what the model is given for a message that is shown, up to there; `previewed` tells.
+
+        False if nobody can be asked now.
+        """
+        before = list(itertools.takewhile(lambda message: message.id != reply_id, self._messages()))
+        is_ready = self._engine.state is EngineState.READY and not self._writing
+        if not is_ready or self._conversation is None or not before:
+            return False
+        turns = [*self._system(), *(_put(message) for message in before if _has_words(message))]
+        self._engine.preview(reply_id, turns, self._sampling().reply_limit, _policy(self._conversation))
+        return True
 
     def set_draft(self, text: str) -> None:
         """Keeps what is being typed into the conversation that is shown."""
@@ -181,6 +297,17 @@ class ChatSession(QObject):
         model = self._engine.model
         return f"{model.name} {model.quant}".strip() if model else ""
 
+    def _messages(self) -> list[Message]:
+        return self._store.messages(self._conversation.id) if self._conversation else []
+
+    def _shown(self, message_id: str) -> Message | None:
+        return next((message for message in self._messages() if message.id == message_id), None)
+
+    def _show_branch(self, message_id: str) -> None:
+        messages = self._messages()
+        self.branch_changed.emit(messages, message_id)
+        self.unseen_changed.emit(_unseen(messages))
+
     def _shows(self, message: Message) -> bool:
         return self._conversation is not None and self._conversation.id == message.conversation_id
 
@@ -198,20 +325,32 @@ class ChatSession(QObject):
     def _generate(self, writing: _Writing) -> None:
         writing.waits_for_model = False
         conversation = self._store.conversation(writing.reply.conversation_id)
-        with_guide = self._engine.model is not None and is_guide(self._engine.model.path)
-        messages = []
-        if conversation.system_prompt and not with_guide:  # the guide cannot be told to be somebody else
-            messages.append(protocol.ChatMessage("system", conversation.system_prompt))
-        writing.positions.clear()
-        for position, message in enumerate(self._store.messages(conversation.id)):
+        messages = self._system(conversation)
+        writing.put.clear()
+        for message in self._store.messages(conversation.id):
+            if message.id == writing.reply.id and not writing.continues:
+                break
+            if _has_words(message):
+                writing.put.append(message.id)
+                messages.append(_put(message))
             if message.id == writing.reply.id:
                 break
-            if message.text:
-                writing.positions.append(position)
-                messages.append(protocol.ChatMessage("user" if message.role == "user" else "assistant", message.text))
-        sampling = _GUIDE_SAMPLING if with_guide else _sampling(self._settings())
-        self._engine.generate(writing.reply.id, messages, sampling)
+        writing.sampling = self._sampling()
+        self._engine.generate(writing.reply.id, messages, writing.sampling, _policy(conversation))
         self._save_timer.start()
+
+    @property
+    def _is_with_guide(self) -> bool:
+        return self._engine.model is not None and is_guide(self._engine.model.path)
+
+    def _system(self, conversation: Conversation | None = None) -> list[protocol.ChatMessage]:
+        shown = conversation or self._conversation
+        if shown is None or not shown.system_prompt or self._is_with_guide:  # it cannot be told to be somebody else
+            return []
+        return [protocol.ChatMessage("system", shown.system_prompt)]
+
+    def _sampling(self) -> protocol.Sampling:
+        return _GUIDE_SAMPLING if self._is_with_guide else _sampling(self._settings())
 
     def _save(self) -> None:
         writing = self._writing
@@ -235,7 +374,8 @@ class ChatSession(QObject):
     def _on_engine_prompt_progressed(self, progress: protocol.PromptProgress) -> None:
         if self._writing is None:
             return
-        self._writing.unseen = self._writing.positions[progress.unseen] if progress.unseen else 0
+        put = self._writing.put
+        self._writing.unseen = [put[place] for place in progress.unseen if place < len(put)]
         if self._shows(self._writing.reply):
             self.prompt_progressed.emit(progress)
             self.unseen_changed.emit(self._writing.unseen)
@@ -276,17 +416,28 @@ class ChatSession(QObject):
             self._fail(errors.ModelNotReady())
 
     def _finish(self, state: MessageState, stats: protocol.ReplyStats | None) -> None:
-        unseen = self._writing.unseen if self._writing else 0
-        kept = {**dataclasses.asdict(stats), "unseen": unseen} if stats else None
+        kept = {**dataclasses.asdict(stats), **self._circumstances()} if stats else None
         reply = self._end_writing(state, stats=kept, model=self._model_name() or None)
         if self._shows(reply):
             self.reply_finished.emit(reply.id, state, stats)
         self.writing_changed.emit(False)
 
+    def _circumstances(self) -> dict[str, Any]:
+        """What the reply under way was written with."""
+        writing, model = self._writing, self._engine.model
+        assert writing is not None
+        known: dict[str, Any] = {"unseen": writing.unseen}
+        if writing.sampling is not None:
+            known["sampling"] = dataclasses.asdict(writing.sampling)
+        if model is not None:
+            known |= {"backend": model.backend, "threads": model.threads, "gpu_layers": model.gpu_layers}
+        return known
+
     def _fail(self, error: errors.AppError) -> None:
         writing = self._writing
         assert writing is not None
-        if isinstance(error, errors.MessageTooLong) and writing.is_new_exchange and not writing.has_text:
+        is_refused = isinstance(error, errors.MessageTooLong | errors.ContextFull)
+        if is_refused and writing.is_new_exchange and not writing.has_text:
             self._writing = None
             self._withdraw(writing, error)
         else:
@@ -303,7 +454,7 @@ class ChatSession(QObject):
             self.storage_failed.emit(failure)
         if self._shows(writing.reply):
             self.open(writing.reply.conversation_id)
-        self.refused.emit(error, writing.asked.text)
+        self.refused.emit(error, writing.asked.text, writing.asked.attachments)
         self.conversations_changed.emit()
 
     def _end_writing(
@@ -318,10 +469,26 @@ class ChatSession(QObject):
         return writing.reply
 
 
-def _unseen(messages: Sequence[Message]) -> int:
-    """How many messages the model did not see when it wrote the last reply."""
-    known = [message.stats.get("unseen", 0) for message in messages if message.stats]
-    return known[-1] if known and isinstance(known[-1], int) else 0
+def _unseen(messages: Sequence[Message]) -> list[str]:
+    """The messages that the model did not see when it wrote the last reply."""
+    known = [message.stats["unseen"] for message in messages if message.stats and "unseen" in message.stats]
+    unseen = known[-1] if known else []
+    return [one for one in unseen if isinstance(one, str)] if isinstance(unseen, list) else []
+
+
+def _has_words(message: Message) -> bool:
+    return bool(message.text or message.attachments)
+
+
+def _put(message: Message) -> protocol.ChatMessage:
+    """The message as the model gets it."""
+    text = with_attachments(message.text, message.attachments)
+    return protocol.ChatMessage("user" if message.role == "user" else "assistant", text, message.pinned)
+
+
+def _policy(conversation: Conversation) -> protocol.Policy:
+    known: dict[str, protocol.Policy] = {"middle": "middle", "ask": "ask"}
+    return known.get(conversation.policy, "oldest")
 
 
 def _sampling(settings: Settings) -> protocol.Sampling:

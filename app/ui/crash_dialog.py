@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import QApplication, QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
@@ -39,7 +39,7 @@ class CrashDialog(QDialog):
         self._close.setDefault(True)
         self._close.setFocus()
         unit = self.fontMetrics().averageCharWidth()
-        self.resize(unit * 90, unit * 55)
+        self.resize(QSize(unit * 90, unit * 55).boundedTo(self.screen().availableSize() * 0.9))
 
     def _explanation(self) -> QLabel:
         text = self.tr(

@@ -1,4 +1,4 @@
-"""What is painted behind the text of a message: rounded grounds for code, bars beside quotes, rules.
+"""What is painted behind the text of a message: grounds and heads for code, bars beside quotes, rules.
 
 A block format cannot say that, so blocks are marked with properties of our own.
 """
@@ -14,11 +14,13 @@ from app.ui.looks import Looks
 
 _USER = int(QTextFormat.Property.UserProperty)
 CONTAINERS = _USER + 1  # `Place.containers`
-CODE = _USER + 2  # one of the two below
+CODE = _USER + 2  # one of the three below
 RULE = _USER + 3
+LANGUAGE = _USER + 4  # of code, at its first line
 
 FIRST_LINE = 1
 OTHER_LINE = 2
+CUT_LINE = 3  # goes on with the line before
 
 
 def paint_decorations(painter: QPainter, document: QTextDocument, looks: Looks, exposed: QRectF) -> None:
@@ -26,15 +28,19 @@ def paint_decorations(painter: QPainter, document: QTextDocument, looks: Looks, 
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
     code: QRectF | None = None
+    heads: list[tuple[QPointF, float, str]] = []
     bottom = exposed.top()  # of the block before
     for block, area in _blocks_in(document, exposed):
         area.setRight(document.textWidth())
         kind = block.blockFormat().property(CODE)
-        if code is not None and kind != OTHER_LINE:
+        if code is not None and kind not in (OTHER_LINE, CUT_LINE):
             _paint_code(painter, looks, code)
             code = None
         if kind:
             area.setLeft(block.blockFormat().leftMargin() - looks.padding())
+            if kind == FIRST_LINE:
+                area.setTop(area.top() - looks.head())
+                heads.append((area.topLeft(), area.width(), block.blockFormat().property(LANGUAGE) or ""))
             code = area if code is None else code.united(area)
         if block.blockFormat().property(RULE):
             area.setLeft(block.blockFormat().leftMargin())
@@ -43,6 +49,8 @@ def paint_decorations(painter: QPainter, document: QTextDocument, looks: Looks, 
         bottom = area.bottom()
     if code is not None:
         _paint_code(painter, looks, code)
+    for place, width, language in heads:
+        _paint_head(painter, looks, place, width, language)
 
 
 def _blocks_in(document: QTextDocument, exposed: QRectF) -> Iterator[tuple[QTextBlock, QRectF]]:
@@ -61,8 +69,20 @@ def _blocks_in(document: QTextDocument, exposed: QRectF) -> Iterator[tuple[QText
 
 def _paint_code(painter: QPainter, looks: Looks, area: QRectF) -> None:
     padding = looks.padding()
+    painter.setPen(QColor(looks.colours.outline))
     painter.setBrush(QColor(looks.colours.code))
-    painter.drawRoundedRect(area.adjusted(0, -padding, 0, padding), padding, padding)
+    painter.drawRoundedRect(area.adjusted(0.5, -padding, -0.5, padding), padding, padding)
+    painter.setPen(Qt.PenStyle.NoPen)
+
+
+def _paint_head(painter: QPainter, looks: Looks, place: QPointF, width: float, language: str) -> None:
+    """The language's name. The `Copy` button beside it is a widget."""
+    line = QRectF(place.x() + looks.padding(), place.y() - looks.padding() / 2, width / 2, looks.head())
+    painter.setFont(looks.font)
+    painter.setPen(QColor(looks.colours.secondary))
+    name = looks.metrics.elidedText(language, Qt.TextElideMode.ElideRight, line.width())
+    painter.drawText(line, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), name)
+    painter.setPen(Qt.PenStyle.NoPen)
 
 
 def _paint_bars(

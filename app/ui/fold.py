@@ -43,6 +43,10 @@ class _AccessibleFold(QAccessibleWidget):
         super().__init__(button, QAccessible.Role.Button)
         self._button = button
 
+    def text(self, kind: QAccessible.Text) -> str:
+        told = super().text(kind)
+        return self._button.text() if kind == QAccessible.Text.Name and not told else told
+
     def state(self) -> QAccessible.State:
         state = super().state()
         state.expandable = True

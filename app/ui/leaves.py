@@ -12,7 +12,10 @@ TABLE_ROWS = 10  # in one piece of a table: it is laid out anew as a whole whene
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A piece of text that looks the same throughout. `link` is the address it leads to, if any."""
+    """A piece of text that looks the same throughout. `link` is the address it leads to, if any.
+
+    `maths` is TeX; `text` is its source then, with what it stands between.
+    """
 
     text: str
     bold: bool = False
@@ -20,6 +23,12 @@ class Span:
     strike: bool = False
     code: bool = False
     link: str = ""
+    maths: str = ""
+
+    @property
+    def is_display(self) -> bool:
+        """Whether it is maths that stands by itself."""
+        return bool(self.maths) and self.text.startswith(("$$", "\\["))
 
 
 Spans = tuple[Span, ...]
@@ -51,11 +60,16 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """`continued`: goes on with the code before."""
+    """`continued`: goes on with the code before. `language` is what the model calls it, if anything.
+
+    `cut`: the lines, counted from 0, that go on with the one before, which was too long by itself.
+    """
 
     lines: tuple[str, ...]
     place: Place = Place()
     continued: bool = False
+    language: str = ""
+    cut: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontMetricsF, QPalette, QTextCharFormat
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QFontMetricsF, QPalette, QTextCharFormat
 
 from app.ui.leaves import Span
 from app.ui.theme import colours
@@ -13,7 +13,9 @@ class Looks:
 
     def __init__(self, font: QFont, palette: QPalette) -> None:
         self.colours = colours(palette)
+        self.text_colour = palette.color(QPalette.ColorRole.Text).name()
         self.font = font
+        self.pixels = QFontInfo(font).pixelSize()
         self.metrics = QFontMetricsF(font)
         self.em = self.metrics.height()
         self.mono = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont).families()
@@ -22,6 +24,10 @@ class Looks:
     def padding(self) -> float:
         """Inside the tinted background of code."""
         return self.em * 0.5
+
+    def head(self) -> float:
+        """Above code: the line with its language and `Copy`."""
+        return self.em * 1.6
 
     def width_of(self, containers: str) -> float:
         """How far quotes and lists push in what is in them."""

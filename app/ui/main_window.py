@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QMimeData, Qt, Signal, SignalInstance
 from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence
@@ -32,9 +33,15 @@ class MainWindow(QMainWindow):
     """Shows one place at a time. A file dropped anywhere on it is a wish to open that file."""
 
     open_file_requested = Signal(str)  # path
+    text_files_dropped = Signal(object)  # list of Path
     closing = Signal()
     new_conversation_requested = Signal()
     undo_delete_requested = Signal()
+    search_requested = Signal()
+    export_requested = Signal()
+    export_all_requested = Signal()
+    import_requested = Signal()
+    print_requested = Signal()
 
     def __init__(self, chat: ChatPlace, library: LibraryPlace, settings: SettingsPlace) -> None:
         super().__init__()
@@ -108,10 +115,17 @@ class MainWindow(QMainWindow):
         self._add(file_menu, self.tr("&New conversation"), "Ctrl+N", self.new_conversation_requested)
         self._add(file_menu, self.tr("&Open model file…"), "Ctrl+O", self.choose_model_file)
         file_menu.addSeparator()
+        self._add(file_menu, self.tr("&Export conversation…"), "Ctrl+E", self.export_requested)
+        self._add(file_menu, self.tr("Export &all conversations…"), "", self.export_all_requested)
+        self._add(file_menu, self.tr("&Import conversations…"), "", self.import_requested)
+        self._add(file_menu, self.tr("&Print…"), "Ctrl+P", self.print_requested)
+        file_menu.addSeparator()
         self._add(file_menu, self.tr("&Quit"), "Ctrl+Q", self.close)
         edit_menu = self.menuBar().addMenu(self.tr("&Edit"))
         # A text editor keeps Ctrl+Z to itself while it has the focus.
         self._add(edit_menu, self.tr("&Undo delete"), "Ctrl+Z", self.undo_delete_requested)
+        edit_menu.addSeparator()
+        self._add(edit_menu, self.tr("&Search conversations"), "Ctrl+Shift+F", self._on_search_triggered)
         view_menu = self.menuBar().addMenu(self.tr("&View"))
         view_menu.addActions(list(self._place_actions.values()))
         view_menu.addSeparator()
@@ -119,9 +133,13 @@ class MainWindow(QMainWindow):
         panel.setCheckable(True)
         panel.setChecked(True)
         self._chat.panel_shown.connect(panel.setChecked)
+        view_menu.addActions(self._chat.conversation_actions())
+        view_menu.addSeparator()
         self._add(view_menu, self.tr("&Next pane"), "F6", self._on_next_pane_triggered)
         self._add(view_menu, self.tr("P&revious pane"), "Shift+F6", self._on_previous_pane_triggered)
         help_menu = self.menuBar().addMenu(self.tr("&Help"))
+        shortcuts = self._add(help_menu, self.tr("&Keyboard shortcuts"), "F1", self._on_shortcuts_triggered)
+        shortcuts.setShortcuts([QKeySequence("F1"), QKeySequence("Ctrl+/")])
         self._add(help_menu, self.tr("&About Paddock"), "", self._on_about_triggered)
 
     def _add(self, menu: QMenu, text: str, keys: str, slot: Callable[..., object] | SignalInstance) -> QAction:
@@ -178,13 +196,21 @@ class MainWindow(QMainWindow):
         super().closeEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
-        if _file_in(event.mimeData()):
+        if _files_in(event.mimeData()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        if path := _file_in(event.mimeData()):
-            event.acceptProposedAction()
-            self.open_file_requested.emit(path)
+        paths = _files_in(event.mimeData())
+        if not paths:
+            return
+        event.acceptProposedAction()
+        model = next((path for path in paths if path.suffix.lower() == ".gguf"), None)
+        if model is not None:
+            self.open_file_requested.emit(str(model))
+        elif self._stack.currentWidget() is self._chat:
+            self.text_files_dropped.emit(paths)
+        else:
+            self.open_file_requested.emit(str(paths[0]))  # which says why it is no model
 
     def _on_place_triggered(self, action: QAction) -> None:
         self.show_place(action.data())
@@ -203,6 +229,18 @@ class MainWindow(QMainWindow):
         present = next((at for at, pane in enumerate(panes) if pane.isAncestorOf(focus) or pane is focus), 0)
         panes[(present + steps) % len(panes)].setFocus(Qt.FocusReason.ShortcutFocusReason)
 
+    def _on_search_triggered(self) -> None:
+        self.show_place("chat")
+        self.search_requested.emit()
+
+    def _on_shortcuts_triggered(self) -> None:
+        # Imported here: a start of the app does not wait for it.
+        from app.ui.shortcuts_dialog import ShortcutsDialog, groups_in, other_groups  # noqa: PLC0415
+
+        dialog = ShortcutsDialog([*groups_in(self.menuBar()), *other_groups()], self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
     def _on_about_triggered(self) -> None:
         box = QMessageBox(self)
         box.setObjectName("about")
@@ -213,6 +251,6 @@ class MainWindow(QMainWindow):
         box.open()
 
 
-def _file_in(data: QMimeData) -> str:
-    """The first local file of a drag; empty if there is none."""
-    return next((url.toLocalFile() for url in data.urls() if url.isLocalFile()), "")
+def _files_in(data: QMimeData) -> list[Path]:
+    """The local files of a drag."""
+    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]

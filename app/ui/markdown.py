@@ -5,6 +5,10 @@ an image is its description and address, a link leads to http, https or mailto o
 breaks them: a model does that on purpose, in a poem or an address. A definition of a reference (`[1]: address`) is
 shown as it stands, so that nothing that was written disappears.
 
+Maths stands between `$` and `$`, `$$` and `$$`, `\\(` and `\\)`, `\\[` and `\\]`. Prices begin with a dollar too: so
+a single one begins maths only as it would in Pandoc, and not before a number that words follow. What begins a line
+with `$$` or `\\[` is kept together up to its end or a blank line: a line of it may look like an item or a heading.
+
 Every unit is bounded, whatever the source: what is longer or nested deeper than anything a person would read becomes
 plain text, in pieces that a text layout can bear.
 """
@@ -22,12 +26,16 @@ from app.ui.leaves import TABLE_ROWS, Code, Heading, Leaf, Paragraph, Place, Rul
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
+    from markdown_it.rules_block import StateBlock
+    from markdown_it.rules_inline import StateInline
     from markdown_it.token import Token
 
 LONGEST_PARAGRAPH = 2400  # characters in one text layout, which is done anew whenever a word is added to it
 
 _DEEPEST = 20
 _BULLETS = "•◦▪"
+_LONGEST_LANGUAGE = 30
+_NOWHERE = Place()
 _TASK = re.compile(r"\[([ xX])\]\s+")
 
 
@@ -97,7 +105,79 @@ def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt  # noqa: PLC0415 - at first use
 
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": _DEEPEST})
+    parser.inline.ruler.before("escape", "maths", _maths_rule)
+    interrupted = {"alt": ["paragraph", "blockquote", "list"]}
+    parser.block.ruler.before("fence", "maths", _display_rule, interrupted)  # type: ignore[arg-type]
     return parser.enable(["table", "strikethrough"]).disable("reference")
+
+
+# Maths
+
+LONGEST_MATHS = 1000  # characters of TeX
+
+_ENDS = {"$": "$", "$$": "$$", "\\(": "\\)", "\\[": "\\]"}
+_WORDS = re.compile(r"[^\\^_=+<>{}]*[^\W\d_]{4,}[^\\^_=+<>{}]*")  # in brackets that somebody escaped
+_PRICE = re.compile(r"\d[\d.,]*\s+[^\W\d_]{2,}")
+
+
+def _maths_rule(state: StateInline, silent: bool) -> bool:
+    """Maths within a paragraph, a heading or a cell."""
+    begin = next((mark for mark in ("$$", "$", "\\(", "\\[") if state.src.startswith(mark, state.pos)), "")
+    if not begin:
+        return False
+    start = state.pos + len(begin)
+    end = state.src.find(_ENDS[begin], start, min(state.posMax, start + LONGEST_MATHS))
+    content = state.src[start:end]
+    if end < 0 or not content.strip() or (begin == "$" and not _is_maths(state, content, end)):
+        return False
+    if begin[0] == "\\" and _WORDS.fullmatch(content):
+        return False
+    state.pos = end + len(begin)
+    if not silent:
+        token = state.push("maths", "", 0)
+        token.content, token.markup = content.strip(), begin
+        token.info = begin + content + _ENDS[begin]
+    return True
+
+
+def _is_maths(state: StateInline, content: str, end: int) -> bool:
+    """Whether what is between two single dollar signs is maths, as far as one can tell."""
+    before, after = state.src[: state.pos][-1:], state.src[end + 1 : end + 2]
+    if before.isalnum() or after.isalnum() or after == "$" or content != content.strip() or "\n" in content:
+        return False
+    return content[-1] != "\\" and not _PRICE.match(content)
+
+
+def _display_rule(state: StateBlock, first: int, last: int, silent: bool) -> bool:
+    """Lines of maths, as a paragraph of their own."""
+    start = state.bMarks[first] + state.tShift[first]
+    begin = state.src[start : start + 2]
+    if begin not in ("$$", "\\[") or state.is_code_block(first):
+        return False
+    end = _line_after_maths(state, first, last, _ENDS[begin])
+    if end == first:
+        return False
+    if not silent:
+        content = state.getLines(first, end, state.blkIndent, False).strip()
+        state.push("paragraph_open", "p", 1).map = [first, end]
+        inside = state.push("inline", "", 0)
+        inside.content, inside.map, inside.children = content, [first, end], []
+        state.push("paragraph_close", "p", -1)
+        state.line = end
+    return True
+
+
+def _line_after_maths(state: StateBlock, first: int, last: int, end: str) -> int:
+    """The line after the maths that begins in line `first`; `first` itself if it does not stand by itself."""
+    for line in range(first, last):
+        start = state.bMarks[line] + state.tShift[line]
+        if line > first and (state.isEmpty(line) or state.sCount[line] < state.blkIndent):
+            return line
+        text = state.src[start + 2 if line == first else start : state.eMarks[line]]
+        if end in text:
+            follows = text.partition(end)[2].strip()
+            return first if line == first and len(follows) > 1 else line + 1
+    return last
 
 
 # Leaves
@@ -144,7 +224,8 @@ class _Walk:
                     yield from self._heading(int(token.tag[1:]), next(rest).content)
                 case "fence" | "code_block":
                     yield from self._marker_alone()
-                    yield Code(_code_lines(token.content), self._place())
+                    lines = token.content.removesuffix("\n").split("\n")
+                    yield code(lines, self._place(), language=language_in(token.info))
                 case "hr":
                     yield from self._marker_alone()
                     yield Rule(self._place())
@@ -204,9 +285,26 @@ def bearable_pieces(text: str) -> list[str]:
     return [*pieces, text[start:]]
 
 
-def _code_lines(content: str) -> tuple[str, ...]:
-    lines = content.removesuffix("\n").split("\n")
-    return tuple(piece for line in lines for piece in bearable_pieces(line))
+def code(
+    lines: Iterable[str], place: Place = _NOWHERE, *, continued: bool = False, cut: bool = False, language: str = ""
+) -> Code:
+    """Code with these lines, of which the first goes on with the line before if it is `cut`."""
+    pieces: list[str] = []
+    cuts = [0] if cut else []
+    for line in lines:
+        first, *others = bearable_pieces(line)
+        pieces.append(first)
+        for piece in others:
+            cuts.append(len(pieces))
+            pieces.append(piece)
+    return Code(tuple(pieces), place, continued, language, tuple(cuts))
+
+
+def language_in(info: str) -> str:
+    """The name of a language from what stands behind the fence that begins code."""
+    first = (info.strip().strip("{}").split() or [""])[0].lstrip(".")
+    name = "".join(char for char in first.partition(":")[0].partition(",")[0] if char.isprintable())
+    return name if len(name) <= _LONGEST_LANGUAGE else ""
 
 
 # Tables
@@ -273,6 +371,8 @@ def _spans(tokens: Iterable[Token]) -> Iterator[Span]:
                 yield replace(look, text=token.content, code=True)
             case "softbreak" | "hardbreak":
                 yield replace(look, text="\n")
+            case "maths":
+                yield replace(look, text=token.info, maths=token.content)
             case "image":
                 yield replace(look, text=_image_in_words(token))
             case _:
@@ -285,7 +385,7 @@ def _merged(spans: Iterable[Span]) -> Iterator[Span]:
     for span in spans:
         if not span.text:
             continue
-        if last is not None and replace(last, text=span.text) == span:
+        if last is not None and not span.maths and replace(last, text=span.text) == span:
             last = replace(last, text=last.text + span.text)
             continue
         if last is not None:

@@ -15,12 +15,22 @@ from dataclasses import replace
 from typing import Protocol
 
 from app.ui.leaves import TABLE_ROWS, Code, Heading, Leaf, Paragraph, Table
-from app.ui.markdown import LONGEST_PARAGRAPH, Block, bearable_pieces, blocks, inline, leaves, plain_lines
+from app.ui.markdown import (
+    LONGEST_PARAGRAPH,
+    Block,
+    bearable_pieces,
+    blocks,
+    code,
+    inline,
+    language_in,
+    leaves,
+    plain_lines,
+)
 
 LONGEST_BLOCK = 16_000  # characters
 LONGEST_QUOTE = 4_000  # the parser takes eight times as long for a character of it
 
-_FENCE = re.compile(r"( {0,3})(`{3,}|~{3,})")
+_FENCE = re.compile(r"( {0,3})(`{3,}|~{3,})(.*)")
 _STAND_IN = "x "  # for what is finished of a paragraph, so that its rest is not taken for the beginning of a block
 
 
@@ -169,7 +179,9 @@ class _Fence:
         assert opening is not None
         self._indent = len(opening[1])
         self._end = re.compile(rf" {{0,3}}{opening[2][0]}{{{len(opening[2])},}}[ \t]*")
+        self._language = language_in(opening[3])
         self._begun = False  # whether lines of it have been told
+        self._is_cut = False  # whether the last of them was but the beginning of one
 
     def take(self, text: str, closed: list[Leaf]) -> tuple[str, bool]:
         """Tells the complete lines of `text`. Returns what is left of it, and whether the code has ended."""
@@ -180,9 +192,12 @@ class _Fence:
                     closed.append(self._code(lines[:index] or [""]))
                 return "\n".join([*lines[index + 1 :], partial]), True
         *long, partial = bearable_pieces(partial)
-        if lines or long:
-            closed.append(self._code(lines + long))
-            self._begun = True
+        if lines:
+            closed.append(self._code(lines))
+            self._begun, self._is_cut = True, False
+        for piece in long:
+            closed.append(self._code([piece]))
+            self._begun = self._is_cut = True
         return partial, False
 
     def tail(self, partial: str) -> list[Leaf]:
@@ -191,10 +206,10 @@ class _Fence:
         return [self._code([line])] if line or not self._begun else []
 
     def _code(self, lines: list[str]) -> Code:
-        return Code(
-            tuple(piece for line in lines for piece in bearable_pieces(self._without_indent(line))),
-            continued=self._begun,
-        )
+        unindented = [
+            line if self._is_cut and index == 0 else self._without_indent(line) for index, line in enumerate(lines)
+        ]
+        return code(unindented, continued=self._begun, cut=self._is_cut, language=self._language)
 
     def _without_indent(self, line: str) -> str:
         blanks = len(line) - len(line.lstrip(" "))

@@ -186,9 +186,10 @@ class _Verdict(QLabel):
         radius = self.fontMetrics().height() * 0.3
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setPen(QColor(look.outline))
         painter.setBrush(QColor(look.danger_surface))
-        painter.drawRoundedRect(QRectF(self.rect()), radius, radius)
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
+        painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(look.danger))
         painter.drawRoundedRect(QRectF(0, 0, radius / 2, self.height()), radius / 4, radius / 4)
 

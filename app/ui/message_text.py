@@ -9,13 +9,15 @@ Markers of lists are written as text: so they can be copied and read out, and fi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import (
     QBrush,
     QColor,
     QFont,
+    QTextBlock,
     QTextBlockFormat,
     QTextCharFormat,
     QTextCursor,
@@ -28,12 +30,20 @@ from PySide6.QtGui import (
     QTextTableFormat,
 )
 
-from app.ui.decorations import CODE, CONTAINERS, FIRST_LINE, OTHER_LINE, RULE
+from app.ui.code_colours import CodePlace
+from app.ui.decorations import CODE, CONTAINERS, CUT_LINE, FIRST_LINE, LANGUAGE, OTHER_LINE, RULE
 from app.ui.leaves import Code, Heading, Leaf, Paragraph, Place, Rule, Spans, Table
 from app.ui.looks import Looks
 
+if TYPE_CHECKING:
+    from app.ui.maths_objects import MathsObjects
+
 # What Qt takes for the end of a block or a frame must not come from outside; a newline within a leaf is no such end.
-_SAFE = str.maketrans({"\n": "\u2028", "\u2029": "\u2028", "\r": None, "\ufdd0": None, "\ufdd1": None, "\ufffc": None})
+# What is no character at all would have Qt look through all fonts for one that has it.
+_SAFE = {
+    **str.maketrans({"\n": "\u2028", "\u2029": "\u2028", "\r": None, "\ufdd0": None, "\ufdd1": None, "\ufffc": None}),
+    **dict.fromkeys((0xFFFE, 0xFFFF, *range(0xD800, 0xE000)), "\N{REPLACEMENT CHARACTER}"),
+}
 
 _ALIGNMENTS = {
     "left": Qt.AlignmentFlag.AlignLeft,
@@ -64,6 +74,23 @@ class TextWriter:
         self._last: Leaf | None = None
         self._is_empty = True
         self._cursor.setBlockFormat(_thin())
+        self.codes: list[CodePlace] = []  # from first to last
+        self.maths: MathsObjects | None = None
+        self.version = 0  # counts what has been written
+
+    @property
+    def finished(self) -> int:
+        """The position before which nothing will be written again."""
+        return self._open[0].start if self._open else self._document.characterCount()
+
+    def draw_maths(self, first: QTextBlock, last: int) -> bool:
+        """Draws a piece of maths between two blocks, the second by its number. False if there is none to be drawn."""
+        drawn = self.maths.replace_one(first, last) if self.maths else None
+        if drawn is None:
+            return False
+        end, gone = drawn
+        self._open = [replace(open_, start=open_.start - gone * (open_.start >= end)) for open_ in self._open]
+        return True
 
     @property
     def room_below(self) -> float:
@@ -77,6 +104,7 @@ class TextWriter:
         while same < min(len(leaves), len(self._open)) and leaves[same] == self._open[same].leaf:
             same += 1
         if same < max(len(leaves), len(self._open)):
+            self.version += 1
             self._cursor.beginEditBlock()
             self._take_back(same)
             for leaf in leaves[same:]:
@@ -88,6 +116,8 @@ class TextWriter:
         if kept == len(self._open):
             return
         first = self._open[kept]
+        while self.codes and self.codes[-1].cursor.position() >= first.start:
+            del self.codes[-1]
         self._cursor.setPosition(first.start)
         self._cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
         self._cursor.removeSelectedText()
@@ -121,6 +151,8 @@ class TextWriter:
 
     def _add_paragraph(self, paragraph: Paragraph) -> None:
         block = self._block_format(paragraph.place)
+        if paragraph.spans and all(span.is_display or not span.text.strip() for span in paragraph.spans):
+            block.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self._begin_block(block, self._gap(paragraph), QTextCharFormat())
         self._insert_marker(paragraph.place.marker, QTextCharFormat())
         self._insert(paragraph.spans)
@@ -144,9 +176,17 @@ class TextWriter:
         mono = self._looks.code_line()
         for index, line in enumerate(code.lines):
             is_first = index == 0 and not code.continued
-            block.setProperty(CODE, FIRST_LINE if is_first else OTHER_LINE)
-            self._begin_block(block, gap + padding if is_first else 0, mono)
+            block.setProperty(CODE, FIRST_LINE if is_first else CUT_LINE if index in code.cut else OTHER_LINE)
+            block.setProperty(LANGUAGE, code.language if is_first and code.language else None)
+            self._begin_block(block, gap + padding + self._looks.head() if is_first else 0, mono)
+            if is_first:
+                self._remember(code)
             self._cursor.insertText(line.translate(_SAFE), mono)
+
+    def _remember(self, code: Code) -> None:
+        beginning = QTextCursor(self._cursor)
+        beginning.setKeepPositionOnInsert(True)
+        self.codes.append(CodePlace(beginning, code.language))
 
     def _add_table(self, table: Table) -> None:
         made = self._cursor.insertTable(len(table.rows), len(table.alignments), self._table_format(table))
@@ -199,7 +239,17 @@ class TextWriter:
             if base is not None:
                 look = QTextCharFormat(look)
                 look.merge(base)
-            self._cursor.insertText(span.text.translate(_SAFE), look)
+            text = span.text.translate(_SAFE)
+            if span.maths:
+                self._maths().insert(self._cursor, text, span.maths, look, is_display=span.is_display)
+            else:
+                self._cursor.insertText(text, look)
+
+    def _maths(self) -> MathsObjects:
+        from app.ui.maths_objects import MathsObjects  # noqa: PLC0415 - at first use
+
+        self.maths = self.maths or MathsObjects(self._document, self._looks)
+        return self.maths
 
     def _block_format(self, place: Place) -> QTextBlockFormat:
         block = QTextBlockFormat()
@@ -236,8 +286,15 @@ class TextWriter:
             return em * 1.1 + after_code
         if isinstance(last, Rule) and isinstance(leaf, Table):
             return em * 1.3  # Qt gives an empty block before a table no height
-        is_next_item = leaf.place.marker and "-" in last.place.containers
-        return em * (0.3 if is_next_item else 0.65) + after_code
+        return em * (0.3 if _is_next_item(leaf.place, last.place) else 0.65) + after_code
+
+
+def _is_next_item(place: Place, last: Place) -> bool:
+    """Whether it goes on with the list before. A numbered one after one with bullets is another."""
+    if not place.marker or "-" not in last.containers:
+        return False
+    is_alike = not last.marker or place.marker[0].isdigit() == last.marker[0].isdigit()
+    return is_alike or place.containers != last.containers
 
 
 def _thin() -> QTextBlockFormat:

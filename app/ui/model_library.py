@@ -68,7 +68,7 @@ class ModelLibrary(QObject):
         self._bill_correction = bill_correction
         self._place = place
         self._show_toast = show_toast
-        self._jobs = JobRunner(self)
+        self.jobs = self._jobs = JobRunner(self)
         self._places = ModelPlaces(database)
         self.network = NetworkSession(
             paths.database, self._jobs, offline=offline, token_kept=settings.shared().token_kept, parent=self

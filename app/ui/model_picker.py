@@ -196,7 +196,7 @@ class _ElidingButton(QPushButton):
         return QSize(self.fontMetrics().averageCharWidth() * 30, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
-        return QSize(self.fontMetrics().averageCharWidth() * 18, super().minimumSizeHint().height())
+        return QSize(self.fontMetrics().averageCharWidth() * 14, super().minimumSizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)

@@ -67,6 +67,10 @@ class NetworkSession(QObject):
         """A job that asks the Hub something, with the user's token."""
         return self._jobs.start(lambda _report: self._asked(question))
 
+    def ask_elsewhere(self, question: Callable[[Network], Coroutine[Any, Any, object]]) -> Job:
+        """A job that asks somebody other than the Hub, without the user's token."""
+        return self._jobs.start(lambda _report: question(self.network))
+
     async def ready(self) -> None:
         """In a job: waits for what requests need."""
         await self._token.ready()

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QLineEdit, QPushBu
 
 from app.ui import accessibility
 from app.ui.network_session import TokenPlace
+from app.ui.plain_text import tool_tip
 
 
 class NetworkSettings(QWidget):
@@ -18,6 +19,8 @@ class NetworkSettings(QWidget):
     token_removed = Signal()
     token_check_requested = Signal()
     models_folder_requested = Signal()  # another one
+    look_for_releases_changed = Signal(bool)  # by the user
+    release_page_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -46,9 +49,17 @@ class NetworkSettings(QWidget):
         self._folder.setAccessibleName("Models folder")
         self._change = _button("Change models folder", self.tr("Change…"))
         self._change.clicked.connect(self.models_folder_requested)
+        self._releases = QCheckBox(self.tr("Look for new versions"))
+        self._releases.setObjectName("look_for_new_versions")
+        self._releases.setAccessibleName("Look for new versions")
+        self._releases.toggled.connect(self.look_for_releases_changed)
+        self._release = _note("release")
+        self._release_page = _button("Open the release page", self.tr("Open the release page"))
+        self._release_page.clicked.connect(self.release_page_requested)
         self._lay_out()
         self.setFocusProxy(self._offline)
         self.set_token_place(TokenPlace.NOWHERE)
+        self.set_release("", has_page=False)
         self._update_save()
 
     def _lay_out(self) -> None:
@@ -70,6 +81,13 @@ class NetworkSettings(QWidget):
         layout.addWidget(_label(self.tr("Models folder"), self._folder))
         layout.addLayout(_row(self._folder, self._change))
         layout.addWidget(_note("models_folder_help", self.tr("Downloads go here. What was downloaded before stays.")))
+        layout.addSpacing(em)
+        releases_help = self.tr("Asks GitHub once a day for the number of the newest, and tells nothing about you.")
+        self._releases.setAccessibleDescription(releases_help)
+        layout.addWidget(self._releases)
+        layout.addWidget(_note("look_for_new_versions_help", releases_help))
+        layout.addWidget(self._release)
+        layout.addLayout(_row(None, self._release_page))
 
     def set_offline(self, offline: bool) -> None:
         """Shows whether the network is switched off."""
@@ -102,7 +120,22 @@ class NetworkSettings(QWidget):
     def set_models_folder(self, path: str) -> None:
         """Shows where downloads go."""
         self._folder.setText(path)
+        self._folder.setToolTip(tool_tip(path))
         self._folder.setCursorPosition(0)
+
+    def set_look_for_releases(self, look: bool, *, possible: bool) -> None:
+        """Shows whether new versions are looked for, and whether they can be."""
+        with QSignalBlocker(self._releases):
+            self._releases.setChecked(look and possible)
+        self._releases.setEnabled(possible)
+
+    def set_release(self, text: str, *, has_page: bool) -> None:
+        """Says what is known of new versions; with a page, it can be asked for."""
+        if self._release_page.hasFocus() and not has_page:
+            self._releases.setFocus()
+        self._release.setText(text)
+        self._release.setVisible(bool(text))
+        self._release_page.setVisible(has_page)
 
     def focus_token(self) -> None:
         """Puts the cursor where a token is entered."""

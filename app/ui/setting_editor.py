@@ -318,6 +318,7 @@ def _narrow(editor: QWidget, size: QSize) -> QSize:
 def _set_up(box: QSpinBox | QDoubleSpinBox, setting: Setting) -> None:
     box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     box.setGroupSeparatorShown(True)
+    box.lineEdit().setTextMargins(box.fontMetrics().averageCharWidth() // 2, 0, 0, 0)  # a style sheet cannot
     box.setCorrectionMode(QAbstractSpinBox.CorrectionMode.CorrectToNearestValue)
     if isinstance(box, QSpinBox):
         box.setSingleStep(int(setting.step or 1))

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from app.core.settings import Group, Settings, names_in
 from app.core.versions import versions_text
+from app.ui.plain_text import tool_tip
 from app.ui.setting_editor import SettingEditor
 
 
@@ -109,6 +110,7 @@ class SettingsPlace(QScrollArea):
     def set_data_folder(self, path: str) -> None:
         """Shows where the data lies."""
         self._folder.setText(path)
+        self._folder.setToolTip(tool_tip(path))
         self._folder.setCursorPosition(0)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802

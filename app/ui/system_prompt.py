@@ -93,6 +93,10 @@ class SystemPrompt(QWidget):
         self._editor.set_text(text)
         self._update_button()
 
+    def replace_text(self, text: str) -> None:
+        """Puts `text` in as if it had been typed."""
+        self._editor.replace_text(text)
+
     def set_default(self, text: str) -> None:
         """What `Use the default` puts in."""
         self._default = text

@@ -17,6 +17,9 @@ _REASONS = {
 }
 
 
+_MOST = 1e15  # what a file says of speeds and times may be anything
+
+
 def tr(text: str) -> str:
     return QCoreApplication.translate("words", text)
 
@@ -52,7 +55,9 @@ def footer(stats: dict[str, Any]) -> str:
 
 def _number(stats: dict[str, Any], name: str) -> float:
     value = stats.get(name)
-    return float(value) if isinstance(value, int | float) else 0.0
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0.0
+    return float(value) if abs(value) < _MOST else 0.0  # so what is not a number is 0 as well
 
 
 def finished(stats: protocol.ReplyStats) -> str:

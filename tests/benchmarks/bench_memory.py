@@ -31,7 +31,7 @@ from typing import Any
 from app.core import gguf, memory
 from app.core.settings import Settings
 from app.engine import protocol
-from app.engine.supervisor import child_command
+from app.engine.child_command import child_command
 from tests.gguf_writer import Shape, write_gguf
 from tests.model_layouts import LAYOUTS
 

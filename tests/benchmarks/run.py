@@ -1,10 +1,18 @@
-"""Runs every benchmark, or those named: `make bench ARGS="start first-answer engine downloads memory"`."""
+"""Runs every benchmark, or those named: `make bench ARGS="start first-answer engine downloads memory view search"`."""
 
 from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import bench_downloads, bench_engine, bench_first_answer, bench_memory, bench_start
+from tests.benchmarks import (
+    bench_downloads,
+    bench_engine,
+    bench_first_answer,
+    bench_memory,
+    bench_search,
+    bench_start,
+    bench_view,
+)
 
 BENCHMARKS = {
     "start": bench_start.main,
@@ -12,6 +20,8 @@ BENCHMARKS = {
     "engine": bench_engine.main,
     "downloads": bench_downloads.main,
     "memory": bench_memory.main,
+    "view": bench_view.main,
+    "search": bench_search.main,
 }
 
 

@@ -433,17 +433,83 @@ class NothingIsLost(RuleBasedStateMachine):
         rows = execute(self.connection, "SELECT id, text FROM messages")
         assert {row["id"]: row["text"] for row in rows} == self.written
 
+    @rule(target=turns, turn=turns, text=TEXT)
+    def edit_turn(self, turn: tuple[str, str], text: str) -> tuple[str, str]:
+        edited, reply = self.store.edit_turn(turn[1], text, "Tiny")
+        self.written |= {edited.id: text, reply.id: ""}
+        assert [message.id for message in self.store.messages(turn[0])][-2:] == [edited.id, reply.id]
+        return turn[0], edited.id
+
+    @rule(target=replies, reply_id=replies, text=TEXT)
+    def edit_reply(self, reply_id: str, text: str) -> str:
+        edited = self.store.edit_reply(reply_id, text)
+        self.written[edited.id] = text
+        return edited.id
+
+    @rule(reply_id=replies, text=TEXT)
+    def go_on(self, reply_id: str, text: str) -> None:
+        self.store.begin_continuing(reply_id)
+        self.append(reply_id, text)
+
+    @rule(reply_id=replies)
+    def delete_reply(self, reply_id: str) -> None:
+        self.store.delete_message(reply_id)
+
+    @rule(turn=turns)
+    def delete_turn(self, turn: tuple[str, str]) -> None:
+        self.store.delete_message(turn[1])
+
+    @rule(turn=turns)
+    def undo_delete(self, turn: tuple[str, str]) -> None:
+        self.store.restore_message(turn[1])
+        assert turn[1] in [message.id for message in self.store.messages(turn[0])]
+
+    @rule(reply_id=replies)
+    def show_version(self, reply_id: str) -> None:
+        self.store.show_version(reply_id)
+
+    @rule(target=conversations, turn=turns)
+    def fork(self, turn: tuple[str, str]) -> str:
+        self.store.restore_message(turn[1])
+        before = self.store.messages(turn[0])
+        copied = [message.text for message in before[: [one.id for one in before].index(turn[1]) + 1]]
+        fork = self.store.fork(turn[1])
+        made = self.store.messages(fork.id)
+        assert [message.text for message in made] == copied
+        self.written |= {message.id: message.text for message in made}
+        return fork.id
+
     @invariant()
-    def what_is_shown_is_a_path_from_the_root_to_a_leaf(self) -> None:
-        parents = {row["parent_id"] for row in execute(self.connection, "SELECT parent_id FROM messages")}
+    def what_is_shown_is_a_path_from_the_root(self) -> None:
         for row in execute(self.connection, "SELECT id FROM conversations"):
-            branch = self.store.messages(row["id"])
-            ids = [message.id for message in branch]
-            assert [message.parent_id for message in branch] == [None, *ids][: len(ids)]
-            assert [message.role for message in branch] == ["user", "assistant"] * (len(ids) // 2)
-            assert parents.isdisjoint(ids[-1:])
+            tree = {message.id: message for message in self.store.tree(row["id"])}
+            shown = [message.id for message in self.store.messages(row["id"])]
+            path = []
+            one = tree.get(shown[-1]) if shown else None
+            while one is not None:
+                path += [] if one.deleted else [one.id]
+                one = tree.get(one.parent_id)
+            assert shown == path[::-1]
+            assert all(message.id in message.versions for message in tree.values() if not message.deleted)
+
+    @invariant()
+    def versions_are_the_messages_in_one_place(self) -> None:
+        for row in execute(self.connection, "SELECT id FROM conversations"):
+            tree = self.store.tree(row["id"])
+            for message in tree:
+                siblings = [one.id for one in tree if one.parent_id == message.parent_id and not one.deleted]
+                assert list(message.versions) == siblings
+
+    def every_text_can_be_reached(self) -> None:
+        for row in execute(self.connection, "SELECT id, conversation_id FROM messages"):
+            self.store.restore_message(row["id"])
+        for row in execute(self.connection, "SELECT id, conversation_id FROM messages"):
+            self.store.show_version(row["id"])
+            shown = {message.id: message.text for message in self.store.messages(row["conversation_id"])}
+            assert shown[row["id"]] == self.written[row["id"]]
 
     def teardown(self) -> None:
+        self.every_text_can_be_reached()
         self.connection.close()
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,30 @@ def test_a_folder_without_the_right_to_write_is_unusable(tmp_path):
     with pytest.raises(DataFolderUnusable, match="cannot be written to"):
         paths.create()
     tmp_path.chmod(0o700)
+
+
+@pytest.fixture
+def packaged(tmp_path, monkeypatch):
+    """The folder of a packaged Paddock that runs."""
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "paddock"))
+    return tmp_path
+
+
+def test_a_packaged_paddock_uses_the_data_folder_beside_it(packaged):
+    without = DataPaths.default().root
+    (packaged / "Paddock data").mkdir()
+    assert packaged not in without.parents
+    assert DataPaths.default().root == packaged / "Paddock data"
+
+
+def test_a_paddock_from_source_uses_no_data_folder_beside_its_python(packaged, monkeypatch):
+    (packaged / "Paddock data").mkdir()
+    monkeypatch.setattr(sys, "frozen", False)
+    assert packaged not in DataPaths.default().root.parents
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_data_folder_that_cannot_be_written_to_does_not_keep_paddock_from_starting(packaged):
+    (packaged / "Paddock data").mkdir(mode=0o500)
+    assert packaged not in DataPaths.default().root.parents

@@ -132,6 +132,12 @@ def test_a_program_that_does_not_exist_is_an_engine_that_did_not_start(qtbot):
     engine.close()
 
 
+def test_the_child_of_a_packaged_app_looks_for_its_libraries_anew(start_engine, qtbot):
+    engine = start_engine("echo")
+    load(engine, qtbot)
+    assert child_of(engine).environ()["PYINSTALLER_RESET_ENVIRONMENT"] == "1"
+
+
 def test_a_child_that_prints_into_the_pipe_is_ended(start_engine, qtbot, caplog):
     engine = start_engine("babbles")
     with qtbot.waitSignal(engine.load_failed, timeout=20_000) as failed:
@@ -177,3 +183,10 @@ def test_the_child_gets_no_stdin_of_ours(start_engine, qtbot):
     engine = start_engine("echo")
     load(engine, qtbot)
     assert child_of(engine).ppid() == os.getpid()
+
+
+def test_tokens_are_counted(start_engine, qtbot):
+    engine = start_engine("echo")
+    with qtbot.waitSignal(engine.tokens_counted, timeout=20_000) as told:
+        engine.count_tokens("q1", "three small words")
+    assert told.args == [protocol.TokensCounted("q1", 3)]

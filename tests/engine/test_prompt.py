@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import llama_cpp.llama_cpp as lib
 import pytest
 
-from app.core.errors import MessageTooLong
+from app.core.errors import ContextFull, MessageTooLong
 from app.engine import llama
 from app.engine.prompt import ChatTemplate, Prompt, Prompter, SpecialToken, Vocabulary, WrittenReplies, choose_template
 from app.engine.protocol import ChatMessage
@@ -71,7 +71,7 @@ def test_the_model_reads_the_whole_conversation_after_one_beginning_token():
     assert text_of(prompt) == (
         "<s><|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
     )
-    assert prompt.unseen == 0
+    assert prompt.unseen == ()
 
 
 @pytest.mark.parametrize("template", ["", "{{ bos_token }}", "{{ bos_token }}<s>"])
@@ -161,7 +161,7 @@ def long_conversation(turns: int) -> list[ChatMessage]:
 
 def test_what_fits_is_seen_whole():
     prompt = make_prompter(CONTEXT).build(long_conversation(5))
-    assert prompt.unseen == 0
+    assert prompt.unseen == ()
     assert "000 what" in text_of(prompt)
 
 
@@ -171,9 +171,9 @@ def test_the_oldest_turns_go_and_the_system_prompt_stays():
     text = text_of(prompt)
     assert text.startswith("<s><|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n")
     assert text.endswith("040 what is that?<|im_end|>\n<|im_start|>assistant\n")
-    assert f"{prompt.unseen:03} what" in text
-    assert f"{prompt.unseen - 1:03} what" not in text
-    assert prompt.unseen % 2 == 0
+    assert f"{len(prompt.unseen):03} what" in text
+    assert f"{len(prompt.unseen) - 1:03} what" not in text
+    assert len(prompt.unseen) % 2 == 0
 
 
 def test_a_prompt_leaves_room_for_the_reply():
@@ -188,7 +188,7 @@ def test_a_small_reply_limit_leaves_more_room_for_the_conversation():
 
 def test_the_cut_stands_for_several_turns():
     prompter = make_prompter(4 * CONTEXT)
-    cuts = [prompter.build(long_conversation(turns)).unseen for turns in range(1, 201, 2)]
+    cuts = [len(prompter.build(long_conversation(turns)).unseen) for turns in range(1, 201, 2)]
     assert cuts == sorted(cuts)
     assert cuts[-1] > 100
     assert len(set(cuts)) < len(cuts) / 4
@@ -196,8 +196,8 @@ def test_the_cut_stands_for_several_turns():
 
 def test_the_cut_follows_from_the_messages_alone():
     prompter = make_prompter(CONTEXT)
-    in_passing = [prompter.build(long_conversation(turns)).unseen for turns in range(1, 101, 2)]
-    anew = [make_prompter(CONTEXT).build(long_conversation(turns)).unseen for turns in range(1, 101, 2)]
+    in_passing = [len(prompter.build(long_conversation(turns)).unseen) for turns in range(1, 101, 2)]
+    anew = [len(make_prompter(CONTEXT).build(long_conversation(turns)).unseen) for turns in range(1, 101, 2)]
     assert in_passing == anew
 
 
@@ -211,7 +211,7 @@ def test_the_first_turn_seen_is_the_users():
 def test_turns_that_take_less_in_the_prompt_than_alone_count_for_what_they_take():
     thoughts = [text for number in range(8) for text in (f"{number}?", f"<think>{'hm ' * 100}</think>{number}!")]
     prompt = make_prompter(600, THINKS).build(conversation(*thoughts, "And?"))
-    assert prompt.unseen == 0
+    assert prompt.unseen == ()
 
 
 def test_a_prompt_fits_even_where_turns_take_more_together_than_apart():
@@ -222,7 +222,7 @@ def test_a_prompt_fits_even_where_turns_take_more_together_than_apart():
 
 def test_a_long_message_may_take_some_of_the_replys_room():
     prompt = make_prompter(CONTEXT).build(conversation("Hi", "Hello", "x" * 330))
-    assert prompt.unseen == 2
+    assert prompt.unseen == (0, 1)
     assert len(prompt.tokens) > CONTEXT * 3 // 4
 
 
@@ -249,6 +249,84 @@ def test_a_system_prompt_that_leaves_no_room_is_named_as_the_cause():
     with pytest.raises(MessageTooLong) as refused:
         make_prompter(CONTEXT).build(conversation("Hi", system="x" * 500))
     assert refused.value.detail == "The system prompt alone nearly fills the context of 400 tokens."
+
+
+def with_pins(messages: list[ChatMessage], *places: int) -> list[ChatMessage]:
+    """`places` are counted without the system message."""
+    turns = iter(range(len(messages)))
+    return [
+        message if message.role == "system" else replace(message, pinned=next(turns) in places) for message in messages
+    ]
+
+
+def test_what_is_pinned_stays_while_what_is_around_it_goes():
+    prompt = make_prompter(CONTEXT).build(with_pins(long_conversation(41), 4, 11))
+    text = text_of(prompt)
+    assert "004 what" in text
+    assert "011 what" in text
+    assert {3, 5, 10, 12} <= set(prompt.unseen)
+    assert not {4, 11} & set(prompt.unseen)
+    assert len(prompt.tokens) <= CONTEXT * 3 // 4
+
+
+def test_the_first_exchange_can_be_kept():
+    prompt = make_prompter(CONTEXT).build(long_conversation(41), policy="middle")
+    text = text_of(prompt)
+    assert "000 what" in text
+    assert "001 what" in text
+    assert "040 what" in text
+    assert prompt.unseen[0] == 2
+    assert len(prompt.tokens) <= CONTEXT * 3 // 4
+
+
+def test_nothing_goes_where_one_wants_to_be_asked():
+    assert make_prompter(CONTEXT).build(long_conversation(5), policy="ask").unseen == ()
+    with pytest.raises(ContextFull):
+        make_prompter(CONTEXT).build(long_conversation(41), policy="ask")
+
+
+def test_more_pinned_than_fits_is_named_as_the_cause():
+    with pytest.raises(MessageTooLong) as refused:
+        make_prompter(CONTEXT).build(with_pins(long_conversation(41), *range(30)))
+    assert "pinned messages" in refused.value.detail
+
+
+def test_a_reply_goes_on_from_the_tokens_it_was_written_in():
+    prompter = make_prompter()
+    asked = prompter.build(conversation("Tell me."))
+    prompter.remember(asked, "Once upon", [7, 8, 9])
+    assert prompter.build(conversation("Tell me.", "Once upon")).tokens == [*asked.tokens, 7, 8, 9]
+
+
+def test_a_reply_with_other_words_goes_on_from_these():
+    prompt = make_prompter().build(conversation("Tell me.", "Twice upon"))
+    assert text_of(prompt).endswith("<|im_start|>assistant\nTwice upon")
+
+
+def test_a_reply_that_goes_on_leaves_out_the_oldest_turns_too():
+    prompt = make_prompter(CONTEXT).build(long_conversation(42))
+    assert text_of(prompt).endswith("041 what is that?")
+    assert prompt.unseen
+    assert len(prompt.tokens) <= CONTEXT * 3 // 4
+
+
+def test_the_sizes_add_up_to_the_prompt():
+    prompter = make_prompter(CONTEXT)
+    for policy in ("oldest", "middle"):
+        messages = with_pins(long_conversation(41), 6)
+        sizes = prompter.sizes(messages, None, policy)
+        tokens = prompter.build(messages, None, policy).tokens
+        assert sizes.system + sizes.pinned + sizes.history + sizes.last == pytest.approx(len(tokens), abs=10)
+        assert min(sizes.system, sizes.pinned, sizes.history, sizes.last) > 0
+        assert sizes.reserve == CONTEXT // 4
+
+
+def test_the_prompt_can_be_read_as_the_model_gets_it():
+    prompter = make_prompter()
+    prompt = prompter.build(conversation("What is </s>?", system="Be brief."))
+    assert prompter.readable(prompt) == (
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWhat is </s>?<|im_end|>\n<|im_start|>assistant\n"
+    )
 
 
 def test_a_turn_reads_only_what_is_new_of_a_long_history():

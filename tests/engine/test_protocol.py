@@ -45,7 +45,7 @@ MESSAGES = [
         plan=ESTIMATE,
     ),
     protocol.ModelUnloaded(),
-    protocol.PromptProgress("r1", 1, 2, 0, 3),
+    protocol.PromptProgress("r1", 1, 2, 0, (3,)),
     protocol.WriteProgress("r1", 5, 12.5, 300),
     protocol.TextReceived("r1", "text"),
     protocol.ReplyFinished("r1", protocol.ReplyStats("end", seed=1)),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import shiboken6
 
 from app.core.database import open_database
 from app.core.paths import DataPaths
@@ -31,4 +32,5 @@ def start(paths: DataPaths, qtbot) -> Iterator[Callable[..., Person]]:
     for application, database in opened:
         application.window.close()
         application.close()
+        shiboken6.delete(application)  # and with it what it would still hear, as at the end of the process
         database.close()

@@ -93,3 +93,9 @@ def test_a_model_that_fails_on_the_gpu_is_offered_with_fewer_layers_and_on_the_p
     person.qtbot.mouseClick(person.sees_button("Load on the CPU"), Qt.MouseButton.LeftButton)
     person.wait_for(lambda: person.status().startswith("Ready"))
     assert ModelSettings(paths.model_settings).of("any.gguf", Settings()).gpu_layers == 0
+
+
+def test_a_new_version_is_told_with_the_way_to_its_page(start):
+    person = start("floods")
+    person.application.releases.newer_found.emit("9.9.0")
+    assert person.sees_button("Open the release page")

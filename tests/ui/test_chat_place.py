@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QPlainTextEdit, QSplitter, QTextBrowser, QToolButton, QWidget
+from PySide6.QtWidgets import QListView, QPlainTextEdit, QSplitter, QTextBrowser, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.core.conversation import Conversation
 from app.ui.chat_place import ChatPlace
 from app.ui.composer import Composer
+from app.ui.context_meter import ContextMeter
 from app.ui.conversation_list import ConversationList
 from app.ui.model_picker import ModelPicker
+from app.ui.presets_box import PresetsBox
 from app.ui.settings_panel import SettingsPanel
 from app.ui.status_line import StatusLine
 from app.ui.system_prompt import SystemPrompt
@@ -17,7 +23,7 @@ from app.ui.system_prompt import SystemPrompt
 def new_place(qtbot: QtBot) -> ChatPlace:
     place = ChatPlace(
         *(ConversationList(), ModelPicker(), QTextBrowser(objectName="conversation"), Composer()),
-        *(StatusLine(), SystemPrompt(), SettingsPanel()),
+        *(StatusLine(), ContextMeter(), PresetsBox(), SystemPrompt(), SettingsPanel()),
     )
     qtbot.addWidget(place)
     place.resize(1200, 700)
@@ -66,7 +72,33 @@ def test_widths_and_panel_are_remembered(place: ChatPlace, qtbot: QtBot) -> None
     assert widths_of(other) == widths
 
 
-@pytest.mark.parametrize("layout", [{}, {"splitter": "nonsense", "panel": "nonsense"}, {"splitter": None}])
+def test_the_groups_that_are_closed_are_remembered(place: ChatPlace, qtbot: QtBot) -> None:
+    listed = [replace(Conversation(one, one, "", "", 0.0, 0.0), folder=one) for one in ("Work", "Cooking")]
+
+    def headings(one: ChatPlace) -> dict[str, bool]:
+        model = one.findChild(QListView, "conversations").model()
+        found = [model.heading_at(model.index(row)) for row in range(model.rowCount())]
+        return {heading.name: heading.is_open for heading in found if heading is not None}
+
+    view = place.findChild(QListView, "conversations")
+    place.findChild(ConversationList).set_conversations(listed, None)
+    view.open_requested.emit(view.model().index(0), False)
+    assert headings(place) == {"Cooking": False, "Work": True}
+    other = new_place(qtbot)
+    other.restore_layout(json.loads(json.dumps(place.save_layout())))
+    other.findChild(ConversationList).set_conversations(listed, None)
+    assert headings(other) == {"Cooking": False, "Work": True}
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {},
+        {"splitter": "nonsense", "panel": "nonsense"},
+        {"splitter": None},
+        {"closed_groups": 3},
+    ],
+)
 def test_a_layout_that_makes_no_sense_changes_nothing(place: ChatPlace, layout: dict[str, object]) -> None:
     before = widths_of(place)
     place.restore_layout(layout)

@@ -7,6 +7,7 @@ import psutil
 import pytest
 
 from app.core import errors
+from app.core.conversation import Attachment
 from app.core.conversations import ConversationStore, MessageState
 from app.core.database import open_database
 from app.core.guide import guide_path
@@ -239,3 +240,123 @@ def test_the_guide_is_asked_greedily_and_without_a_system_prompt(sit_down, qtbot
         desk.session.send("What can you do?")
     assert [message.role for message in asked[-1].messages] == ["user"]
     assert asked[-1].sampling.temperature == 0
+
+
+# Versions, and what can be done with a message
+
+
+@pytest.fixture
+def talked(sit_down, qtbot) -> Desk:
+    """A desk with a question and its answer."""
+    desk = sit_down("floods")
+    with qtbot.waitSignal(desk.session.reply_finished, timeout=TIMEOUT):
+        desk.session.send("Count.")
+    return desk
+
+
+def put_to_the_model(desk: Desk) -> list:
+    asked = []
+    desk.engine._command_given.connect(asked.append)
+    return asked
+
+
+def test_an_edited_question_is_answered_anew_and_the_old_one_stays_within_reach(talked, qtbot):
+    first = talked.messages()[0]
+    with qtbot.waitSignals([talked.session.branch_changed, talked.session.reply_finished], timeout=TIMEOUT):
+        talked.session.edit(first.id, "Count again.")
+    question, answer = talked.messages()
+    assert (question.text, answer.text) == ("Count again.", WHOLE_REPLY)
+    assert question.versions == (first.id, question.id)
+    talked.session.show_version(question.id, -1)
+    assert [message.text for message in talked.messages()] == ["Count.", WHOLE_REPLY]
+    talked.session.show_version(first.id, 1)
+    assert talked.messages()[0].text == "Count again."
+
+
+def test_an_edited_reply_is_what_the_model_sees_from_then_on(talked, qtbot):
+    talked.session.edit(talked.messages()[1].id, "One, two.")
+    asked = put_to_the_model(talked)
+    with qtbot.waitSignal(talked.session.reply_finished, timeout=TIMEOUT):
+        talked.session.send("Go on.")
+    assert [message.text for message in asked[-1].messages] == ["Be brief.", "Count.", "One, two.", "Go on."]
+    assert len(talked.messages()[1].versions) == 2
+
+
+def test_the_model_goes_on_with_a_reply(talked, qtbot):
+    reply = talked.messages()[1]
+    asked = put_to_the_model(talked)
+    with qtbot.waitSignals([talked.session.message_replaced, talked.session.reply_finished], timeout=TIMEOUT):
+        talked.session.go_on(reply.id)
+    assert [message.role for message in asked[-1].messages] == ["system", "user", "assistant"]
+    assert asked[-1].messages[-1].text == WHOLE_REPLY
+    continued = talked.messages()[1]
+    assert (continued.id, continued.text, continued.state) == (reply.id, WHOLE_REPLY * 2, MessageState.COMPLETE)
+
+
+def test_a_deleted_message_is_not_put_to_the_model_and_comes_back(talked, qtbot):
+    question = talked.messages()[0]
+    with qtbot.waitSignal(talked.session.message_deleted, timeout=TIMEOUT):
+        talked.session.delete_message(question.id)
+    asked = put_to_the_model(talked)
+    with qtbot.waitSignal(talked.session.reply_finished, timeout=TIMEOUT):
+        talked.session.send("And now?")
+    assert "Count." not in [message.text for message in asked[-1].messages]
+    talked.session.restore_message(question.id)
+    assert [message.text for message in talked.messages()] == ["Count.", WHOLE_REPLY, "And now?", WHOLE_REPLY]
+
+
+def test_a_pinned_message_is_put_to_the_model_as_such(talked, qtbot):
+    question = talked.messages()[0]
+    with qtbot.waitSignal(talked.session.message_changed, timeout=TIMEOUT) as changed:
+        talked.session.pin(question.id, True)
+    assert changed.args[0].pinned
+    talked.session.set_policy("middle")
+    asked = put_to_the_model(talked)
+    with qtbot.waitSignal(talked.session.reply_finished, timeout=TIMEOUT):
+        talked.session.send("And now?")
+    assert [message.pinned for message in asked[-1].messages] == [False, True, False, False]
+    assert asked[-1].policy == "middle"
+
+
+def test_a_fork_goes_on_by_itself(talked, qtbot):
+    before = talked.session.conversation.id
+    talked.session.fork(talked.messages()[0].id)
+    assert talked.session.conversation.id != before
+    assert [message.text for message in talked.messages()] == ["Count."]
+    assert len(talked.store.messages(before)) == 2
+
+
+def test_nothing_is_changed_while_a_reply_is_being_written(sit_down, qtbot):
+    desk = sit_down("echo")
+    with qtbot.waitSignal(desk.session.text_received, timeout=TIMEOUT):
+        desk.session.send("Count.")
+    question, reply = desk.messages()
+    desk.session.edit(question.id, "Other words.")
+    desk.session.delete_message(question.id)
+    desk.session.go_on(reply.id)
+    assert [message.id for message in desk.messages()] == [question.id, reply.id]
+    desk.session.stop()
+    qtbot.waitUntil(lambda: not desk.session.is_writing, timeout=TIMEOUT)
+
+
+def test_attached_files_are_put_to_the_model_before_the_words(talked, qtbot):
+    asked = put_to_the_model(talked)
+    with qtbot.waitSignal(talked.session.reply_finished, timeout=TIMEOUT):
+        talked.session.send("Sum it up.", [Attachment("notes.txt", "```\nfirst\n```")])
+    assert asked[-1].messages[-1].text == "notes.txt:\n\n````\n```\nfirst\n```\n````\n\nSum it up."
+    assert talked.messages()[2].text == "Sum it up."
+
+
+def test_what_a_reply_was_written_with_is_kept(talked):
+    stats = talked.messages()[1].stats
+    assert stats["seed"] == 7
+    assert stats["sampling"]["temperature"] == Settings().temperature
+    assert stats["backend"] == "CPU"
+
+
+def test_a_conversation_that_would_lose_something_asks_first(sit_down, qtbot):
+    desk = sit_down("full")
+    with qtbot.waitSignal(desk.session.refused, timeout=TIMEOUT) as refused:
+        desk.session.send("One more.")
+    assert isinstance(refused.args[0], errors.ContextFull)
+    assert desk.session.conversation.draft == "One more."

@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QAccessible, QContextMenuEvent, QKeyEvent
-from PySide6.QtWidgets import QApplication, QLineEdit, QListView, QMenu, QPushButton
+from PySide6.QtWidgets import QApplication, QInputDialog, QLineEdit, QListView, QMenu, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.core.conversations import Conversation
 from app.ui.conversation_list import ConversationList
+from app.ui.conversation_model import ConversationModel
 from app.ui.two_line_delegate import MARKED_ROLE, SECOND_LINE_ROLE
 
 
@@ -183,7 +185,7 @@ def choose(listed: ConversationList, qtbot: QtBot) -> Callable[[str], None]:
         view = view_of(listed)
         event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, QPoint(1, 1), view.mapToGlobal(QPoint(1, 1)))
         QApplication.sendEvent(view, event)
-        menu = view.findChild(QMenu)
+        menu = next(menu for menu in view.findChildren(QMenu) if menu.isVisible())
         action = next(action for action in menu.actions() if action.text() == text)
         action.trigger()
         menu.close()
@@ -210,3 +212,198 @@ def test_a_screen_reader_hears_names_and_rows(listed: ConversationList) -> None:
     interface = QAccessible.queryAccessibleInterface(view_of(listed))
     assert interface.text(QAccessible.Text.Name) == "Conversations"
     assert interface.child(1).text(QAccessible.Text.Name).startswith("B, ")
+
+
+# Groups
+
+
+@pytest.fixture
+def grouped(listed: ConversationList) -> ConversationList:
+    """`a` is pinned, `b` in the folder Work, `c` in none, `d` archived; `c` is the current one."""
+    a, b, c, d = (conversation(name) for name in "abcd")
+    listed.set_conversations(
+        [replace(a, pinned=True), replace(b, folder="Work"), c, replace(d, archived=True)],
+        "c",
+    )
+    return listed
+
+
+ALL = ["Pinned (1)", "A", "Work (1)", "B", "Others (1)", "C", "Archived (1)"]
+
+
+def selected(widget: ConversationList) -> list[str]:
+    return [index.data() for index in view_of(widget).selectedIndexes()]
+
+
+def go_to(widget: ConversationList, text: str) -> None:
+    view = view_of(widget)
+    index = view.model().index(shown(widget).index(text), 0)
+    view.setCurrentIndex(index)
+
+
+def test_keys_walk_over_headings_and_the_open_conversation_stays_selected(
+    grouped: ConversationList, qtbot: QtBot
+) -> None:
+    assert shown(grouped) == ALL
+    with qtbot.assertNotEmitted(grouped.selected):
+        qtbot.keyClick(view_of(grouped), Qt.Key.Key_Up)
+    assert (current(grouped), selected(grouped)) == ("Others (1)", ["C"])
+    with qtbot.waitSignal(grouped.selected) as chosen:
+        qtbot.keyClick(view_of(grouped), Qt.Key.Key_Up)
+    assert chosen.args == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("closing", "opening"), [(Qt.Key.Key_Left, Qt.Key.Key_Right), (Qt.Key.Key_Return, Qt.Key.Key_Space)]
+)
+def test_keys_close_and_open_a_group(grouped: ConversationList, qtbot: QtBot, closing: Qt.Key, opening: Qt.Key) -> None:
+    go_to(grouped, "Others (1)")
+    with qtbot.assertNotEmitted(grouped.selected):
+        qtbot.keyClick(view_of(grouped), closing)
+        assert shown(grouped) == [row for row in ALL if row != "C"]
+        assert (current(grouped), selected(grouped)) == ("Others (1)", [])
+        qtbot.keyClick(view_of(grouped), opening)
+    assert shown(grouped) == ALL
+    assert (current(grouped), selected(grouped)) == ("Others (1)", ["C"])
+
+
+def test_a_click_opens_the_archive(grouped: ConversationList, qtbot: QtBot) -> None:
+    view = view_of(grouped)
+    view.scrollToBottom()
+    place = view.visualRect(view.model().index(len(ALL) - 1, 0)).center()
+    with qtbot.assertNotEmitted(grouped.selected):
+        qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert shown(grouped) == [*ALL, "D"]
+    assert selected(grouped) == ["C"]
+
+
+def test_a_new_list_leaves_the_keyboard_at_its_heading(grouped: ConversationList) -> None:
+    go_to(grouped, "Work (1)")
+    a, b, c = (conversation(name) for name in "abc")
+    grouped.set_conversations([c, replace(a, pinned=True), replace(b, folder="Work")], "c")
+    assert (current(grouped), selected(grouped)) == ("Work (1)", ["C"])
+
+
+def test_opening_an_archived_conversation_shows_where_it_is(grouped: ConversationList) -> None:
+    a, d = conversation("a"), conversation("d")
+    grouped.set_conversations([a, replace(d, archived=True)], "d")
+    assert (current(grouped), selected(grouped)) == ("D", ["D"])
+
+
+def test_nothing_is_done_with_a_heading(grouped: ConversationList, qtbot: QtBot) -> None:
+    go_to(grouped, "Work (1)")
+    with qtbot.assertNotEmitted(grouped.delete_requested), qtbot.assertNotEmitted(grouped.pin_requested):
+        qtbot.keyClick(view_of(grouped), Qt.Key.Key_Delete)
+        qtbot.keyClick(view_of(grouped), Qt.Key.Key_P, CONTROL_SHIFT)
+        qtbot.keyClick(view_of(grouped), Qt.Key.Key_F2)
+        view = view_of(grouped)
+        event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, QPoint(1, 1), view.mapToGlobal(QPoint(1, 1)))
+        QApplication.sendEvent(view, event)
+    assert editor_in(grouped) is None and view.findChild(QMenu) is None
+
+
+# Pin, folder, archive
+
+CONTROL_SHIFT = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+
+
+def test_keys_pin_and_archive_and_take_it_back(grouped: ConversationList, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(grouped.pin_requested) as pinned:
+        qtbot.keyClick(view_of(grouped), Qt.Key.Key_P, CONTROL_SHIFT)
+    assert pinned.args == ["c", True]
+    with qtbot.waitSignal(grouped.archive_requested) as archived:
+        qtbot.keyClick(view_of(grouped), Qt.Key.Key_A, CONTROL_SHIFT)
+    assert archived.args == ["c", True]
+    go_to(grouped, "A")
+    with qtbot.waitSignal(grouped.pin_requested) as pinned:
+        qtbot.keyClick(view_of(grouped), Qt.Key.Key_P, CONTROL_SHIFT)
+    assert pinned.args == ["a", False]
+
+
+def test_the_context_menu_pins_and_archives(
+    listed: ConversationList, qtbot: QtBot, choose: Callable[[str], None]
+) -> None:
+    with qtbot.waitSignal(listed.pin_requested) as pinned:
+        choose("Pin")
+    with qtbot.waitSignal(listed.archive_requested) as archived:
+        choose("Archive")
+    assert (pinned.args, archived.args) == (["a", True], ["a", True])
+    listed.set_conversations([replace(conversation("a"), pinned=True)], "a")
+    with qtbot.waitSignal(listed.pin_requested) as pinned:
+        choose("Unpin")
+    assert pinned.args == ["a", False]
+
+
+def folder_menu(widget: ConversationList, qtbot: QtBot) -> QMenu:
+    qtbot.keyClick(view_of(widget), Qt.Key.Key_M, CONTROL_SHIFT)
+    return next(menu for menu in view_of(widget).findChildren(QMenu) if menu.isVisible())
+
+
+def choose_in(menu: QMenu, text: str) -> None:
+    next(action for action in menu.actions() if action.text() == text).trigger()
+    menu.close()
+
+
+def test_a_key_moves_to_a_folder_and_out_of_it(grouped: ConversationList, qtbot: QtBot) -> None:
+    menu = folder_menu(grouped, qtbot)
+    assert [action.text() for action in menu.actions()] == ["No folder", "Work", "", "New folder…"]
+    assert [action.isChecked() for action in menu.actions()] == [True, False, False, False]
+    with qtbot.waitSignal(grouped.folder_requested) as moved:
+        choose_in(menu, "Work")
+    assert moved.args == ["c", "Work"]
+    go_to(grouped, "B")
+    with qtbot.waitSignal(grouped.folder_requested) as moved:
+        choose_in(folder_menu(grouped, qtbot), "No folder")
+    assert moved.args == ["b", ""]
+
+
+def test_a_new_folder_is_named_in_a_dialog(grouped: ConversationList, qtbot: QtBot) -> None:
+    choose_in(folder_menu(grouped, qtbot), "New folder…")
+    dialog = grouped.findChild(QInputDialog, "new_folder")
+    box = dialog.findChild(QLineEdit, "folder_name")
+    qtbot.keyClicks(box, "Travel & food")
+    with qtbot.waitSignal(grouped.folder_requested) as moved:
+        qtbot.keyClick(box, Qt.Key.Key_Return)
+    assert moved.args == ["c", "Travel & food"]
+
+
+def test_a_folder_without_a_name_is_none(grouped: ConversationList, qtbot: QtBot) -> None:
+    choose_in(folder_menu(grouped, qtbot), "New folder…")
+    dialog = grouped.findChild(QInputDialog, "new_folder")
+    with qtbot.assertNotEmitted(grouped.folder_requested):
+        qtbot.keyClicks(dialog.findChild(QLineEdit), "  ")
+        dialog.accept()
+
+
+def test_what_is_typed_in_a_title_stays_when_its_conversation_changes(listed: ConversationList, qtbot: QtBot) -> None:
+    qtbot.keyClick(view_of(listed), Qt.Key.Key_F2)
+    qtbot.keyClicks(editor_in(listed), "Half a na")
+    listed.set_conversations([conversation(name, used_at=9.0) for name in "abc"], "a")
+    assert editor_in(listed).text() == "Half a na"
+
+
+def test_the_trash_can_be_asked_for(listed: ConversationList, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(listed.trash_requested):
+        qtbot.mouseClick(listed.findChild(QPushButton, "trash"), Qt.MouseButton.LeftButton)
+
+
+def test_a_row_that_changes_does_not_lay_out_all_others(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it does in a list of Qt's: with ten thousand rows that takes longer than two frames."""
+    asked: list[object] = []
+    count_rows = ConversationModel.rowCount
+
+    def counting(model: ConversationModel, *parent: object) -> int:
+        asked.append(parent)
+        return count_rows(model, *parent)
+
+    monkeypatch.setattr(ConversationModel, "rowCount", counting)
+    widget = ConversationList()
+    qtbot.addWidget(widget)
+    widget.show()
+    widget.set_conversations([conversation(str(number)) for number in range(500)], "0")
+    qtbot.waitUntil(lambda: len(asked) > 500)  # laid out once
+    asked.clear()
+    widget.set_busy("7")
+    view_of(widget).viewport().repaint()
+    view_of(widget).scrollToBottom()  # lays out what is still to be
+    assert len(asked) < 100

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QAccessible, QAction, QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QAccessible, QAccessibleInterface, QAction, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
@@ -18,10 +20,12 @@ from pytestqt.qtbot import QtBot
 from app.core.conversations import Conversation
 from app.ui.chat_place import ChatPlace
 from app.ui.composer import Composer
+from app.ui.context_meter import ContextMeter
 from app.ui.conversation_list import ConversationList
 from app.ui.library_place import LibraryPlace
 from app.ui.main_window import MainWindow
 from app.ui.model_picker import ModelPicker
+from app.ui.presets_box import PresetsBox
 from app.ui.settings_panel import SettingsPanel
 from app.ui.settings_place import SettingsPlace
 from app.ui.status_line import StatusLine
@@ -33,7 +37,7 @@ CONTROL = Qt.KeyboardModifier.ControlModifier
 def new_window(qtbot: QtBot) -> MainWindow:
     chat = ChatPlace(
         *(ConversationList(), ModelPicker(), QTextBrowser(objectName="conversation"), Composer()),
-        *(StatusLine(), SystemPrompt(), SettingsPanel()),
+        *(StatusLine(), ContextMeter(), PresetsBox(), SystemPrompt(), SettingsPanel()),
     )
     window = MainWindow(chat, LibraryPlace(), SettingsPlace())
     qtbot.addWidget(window)
@@ -117,12 +121,14 @@ def test_tab_goes_around_all_controls_in_reading_order(window: MainWindow, qtbot
     while (name := window.focusWidget().objectName()) not in names:
         names.append(name)
         qtbot.keyClick(window.focusWidget(), Qt.Key.Key_Tab)
-    rail, chat = ["chat", "library", "settings"], ["new_conversation", "conversations", "model", "open_model_file"]
+    rail = ["chat", "library", "settings"]
+    chat = ["new_conversation", "search_conversations", "conversations", "trash", "model", "open_model_file"]
     loading = ["context_length", "threads", "gpu_layers", "more_settings"]
     panel = ["system_prompt", "use_the_default", *loading, "temperature", "top_k"]
     start = names.index("chat")
     walk = names[start:] + names[:start]
-    expected = [*rail, *chat, "show_panel", "conversation", "message", "status", *panel]
+    writing = ["conversation", "attach_file", "message", "show_context_details", "status", "preset_actions"]
+    expected = [*rail, *chat, "show_panel", *writing, *panel]
     assert walk[: len(expected)] == expected
     assert walk[-1] == "reply_limit"
 
@@ -233,6 +239,19 @@ def test_about_tells_the_versions(window: MainWindow, qtbot: QtBot) -> None:
     box = window.findChild(QMessageBox, "about")
     assert "Paddock" in box.text() and "Qt" in box.text()
     box.reject()
+
+
+def test_a_screen_reader_finds_the_panes_in_reading_order(window: MainWindow) -> None:
+    names = list(names_in(QAccessible.queryAccessibleInterface(window)))
+    panes = ["Chat", "New conversation", "Conversations", "Model", "Message", "Send", "Status", "System prompt", "Seed"]
+    assert sorted(panes, key=names.index) == panes
+
+
+def names_in(element: QAccessibleInterface) -> Iterator[str]:
+    """As one goes through them from first to last."""
+    yield element.text(QAccessible.Text.Name)
+    for index in range(element.childCount()):
+        yield from names_in(element.child(index))
 
 
 def test_every_control_has_a_name_for_screen_readers(window: MainWindow) -> None:

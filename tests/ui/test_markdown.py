@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -62,7 +63,7 @@ def with_code_joined(leaves: Sequence[Leaf]) -> list[Leaf]:
     for leaf in leaves:
         last = joined[-1] if joined else None
         if isinstance(leaf, Code) and leaf.continued and isinstance(last, Code):
-            joined[-1] = Code(last.lines + leaf.lines, last.place, last.continued)
+            joined[-1] = replace(last, lines=last.lines + leaf.lines)
         else:
             joined.append(leaf)
     return joined
@@ -186,7 +187,7 @@ def test_quotes_hold_other_blocks() -> None:
 
 def test_code_keeps_its_lines_as_they_are() -> None:
     assert leaves_of("```python\nif x:\n\n    *y*\n```\nafter") == [
-        Code(("if x:", "", "    *y*")),
+        Code(("if x:", "", "    *y*"), language="python"),
         Paragraph((Span("after"),)),
     ]
 

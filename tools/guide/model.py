@@ -47,11 +47,19 @@ class Llama(nn.Module):
 
         Only the `chosen` of all tokens, counted through the whole batch, get logits.
         """
+        return self.logits(self.states(tokens, positions, mask, chosen))
+
+    def states(self, tokens: Tensor, positions: Tensor, mask: Tensor, chosen: Tensor) -> Tensor:
+        """What the logits of the `chosen` tokens come from."""
         stream = self.dropout(self.token_embd(tokens))
         rotation = self.cosine[positions].unsqueeze(1), self.sine[positions].unsqueeze(1)
         for block in self.blk:
             stream = block(stream, *rotation, mask.unsqueeze(1))
-        return functional.linear(self.output_norm(stream.flatten(0, 1)[chosen]), self.token_embd.weight)
+        normed: Tensor = self.output_norm(stream.flatten(0, 1)[chosen])
+        return normed
+
+    def logits(self, states: Tensor) -> Tensor:
+        return functional.linear(states, self.token_embd.weight)
 
 
 class Block(nn.Module):

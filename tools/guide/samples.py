@@ -69,11 +69,17 @@ class Sampler:
         self._more = MoreQuestions()
         self._tokenizer = tokenizer
 
+    def asked(self, question: str, rng: random.Random) -> Sample:
+        """The question as someone might type it, up to where the topic follows."""
+        sample = self._begin(rng)
+        self._add_question(sample, typed(question, rng), rng)
+        return sample
+
     def question(self, rng: random.Random) -> Sample:
         """One question and the topic that answers it."""
         sample = self._begin(rng)
         turn = self._turn(rng)
-        self._add_question(sample, turn, rng)
+        self._add_question(sample, turn.question, rng)
         sample.add(self._topic_token(turn.topic), 2)
         return sample
 
@@ -86,7 +92,7 @@ class Sampler:
             if previous and rng.random() < 0.3:
                 self._read_again(sample, answer)
             turn = self._next_turn(previous, rng)
-            self._add_question(sample, turn, rng)
+            self._add_question(sample, turn.question, rng)
             if previous is None and rng.random() < 0.1:
                 turn = self._turn(rng)
                 sample.add(self._topic_token(turn.topic), 0)
@@ -126,9 +132,9 @@ class Sampler:
         question = self._more.question(topic.id, rng) if rng.random() < _PATTERN_SHARE else None
         return Turn(typed(question or rng.choice(topic.questions), rng), topic)
 
-    def _add_question(self, sample: Sample, turn: Turn, rng: random.Random) -> None:
+    def _add_question(self, sample: Sample, text: str, rng: random.Random) -> None:
         begin, answer = self._tokenizer.special_ids[USER], self._tokenizer.special_ids[GUIDE]
-        question = self._tokenizer.encode(turn.question, rng if rng.random() < _LOOSE_SHARE else None)
+        question = self._tokenizer.encode(text, rng if rng.random() < _LOOSE_SHARE else None)
         sample.add([begin, *question, EOS, answer], 0)
 
     def _topic_token(self, topic: Topic) -> list[int]:

@@ -23,31 +23,27 @@ _KINDS = ("question", "answer", "topic")
 _LOSS_WEIGHTS = (0.1, 1.0, 1.0)  # each times the mean over the tokens of its kind
 # Keeps the log of the normaliser near 0, so that a token that is certain has a logit near 0, which the repeat penalty
 # of llama.cpp, a factor, does not change.
-_NORMALISER_WEIGHT = 2e-3
+NORMALISER_WEIGHT = 2e-3
 
 
 def train(model: Llama, sampler: Sampler, steps: int, after_step: Callable[[int], None]) -> None:
     """`after_step(step)` may save or look at the model."""
     rng = random.Random(SEED)
-    optimizers = _optimizers(model)
+    its_optimizers = optimizers(model)
     began = time.monotonic()
     for step in range(steps):
         rate = min(1, (step + 1) / _WARM_UP) * max(0.01, 1 - step / steps)
         model.train()
-        losses = _learn(model, _batches(sampler, rng))
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = _RATE * rate
-            optimizer.step()
-            optimizer.zero_grad()
+        losses = learn(model, [questions(sampler, rng), conversations(sampler, rng)])
+        update(model, its_optimizers, _RATE * rate)
         if step % 20 == 0:
             said = "  ".join(f"{name} {loss:.3f}" for name, loss in zip(_KINDS, losses, strict=True))
             print(f"step {step:5d}  {time.monotonic() - began:6.0f} s  {said}", flush=True)
         after_step(step)
 
 
-def _optimizers(model: Llama) -> list[torch.optim.Optimizer]:
+def optimizers(model: Llama) -> list[torch.optim.Optimizer]:
+    """Of its matrices, and of the rest."""
     matrices = [weight for name, weight in model.named_parameters() if name.startswith("blk") and weight.dim() == 2]
     others = [weight for name, weight in model.named_parameters() if not (name.startswith("blk") and weight.dim() == 2)]
     return [
@@ -56,7 +52,17 @@ def _optimizers(model: Llama) -> list[torch.optim.Optimizer]:
     ]
 
 
-class _Batch(NamedTuple):
+def update(model: Llama, optimizers: Sequence[torch.optim.Optimizer], rate: float) -> None:
+    """One step of all optimizers along the gradients there are."""
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+class Batch(NamedTuple):
     """Tokens and positions (row, time), mask (row, time, time); of the chosen tokens place, successor and its kind.
 
     Kind -1 does not count.
@@ -70,14 +76,20 @@ class _Batch(NamedTuple):
     kinds: Tensor
 
 
-def _batches(sampler: Sampler, rng: random.Random) -> list[_Batch]:
-    return [
-        _laid_out(rows(make, count, length, rng), length, learnt)
-        for make, (count, length, learnt) in ((sampler.question, _QUESTIONS), (sampler.conversation, _CONVERSATIONS))
-    ]
+def questions(sampler: Sampler, rng: random.Random) -> Batch:
+    return _filled(sampler.question, _QUESTIONS, rng)
 
 
-def _laid_out(rows_of_samples: Sequence[Sequence[Sample]], length: int, learnt: int) -> _Batch:
+def conversations(sampler: Sampler, rng: random.Random) -> Batch:
+    return _filled(sampler.conversation, _CONVERSATIONS, rng)
+
+
+def _filled(make: Callable[[random.Random], Sample], size: tuple[int, int, int], rng: random.Random) -> Batch:
+    count, length, learnt = size
+    return _laid_out(rows(make, count, length, rng), length, learnt)
+
+
+def _laid_out(rows_of_samples: Sequence[Sequence[Sample]], length: int, learnt: int) -> Batch:
     """Samples one after the other; no token sees one of another sample. Topics and answers are chosen first."""
     shape = len(rows_of_samples), length
     tokens, targets, positions = (torch.zeros(shape, dtype=torch.long) for _ in range(3))
@@ -94,10 +106,10 @@ def _laid_out(rows_of_samples: Sequence[Sequence[Sample]], length: int, learnt: 
             start = end
     mask = (owners.unsqueeze(2) == owners.unsqueeze(1)).tril()
     chosen = (kinds.flatten() + torch.rand(kinds.numel())).topk(learnt).indices
-    return _Batch(tokens, positions, mask, chosen, targets.flatten()[chosen], kinds.flatten()[chosen])
+    return Batch(tokens, positions, mask, chosen, targets.flatten()[chosen], kinds.flatten()[chosen])
 
 
-def _learn(model: Llama, batches: Sequence[_Batch]) -> list[float]:
+def learn(model: Llama, batches: Sequence[Batch]) -> list[float]:
     """Adds up the gradients of a step. Returns the loss of each kind of token."""
     counts = [max(1, sum(int((batch.kinds == kind).sum()) for batch in batches)) for kind in range(len(_KINDS))]
     losses = [0.0] * len(_KINDS)
@@ -113,7 +125,7 @@ def _learn(model: Llama, batches: Sequence[_Batch]) -> list[float]:
             losses[kind] += loss.item()
             total = total + weight * loss
             if kind:
-                total = total + _NORMALISER_WEIGHT * normalisers[of_kind].square().sum() / counts[kind]
+                total = total + NORMALISER_WEIGHT * normalisers[of_kind].square().sum() / counts[kind]
         total.backward()
     return losses
 
