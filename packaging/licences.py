@@ -32,7 +32,11 @@ if TYPE_CHECKING:
 
 _OWN_TEXTS = Path(__file__).with_name("licences")
 _QT_TEXTS = ("LGPL-3.0.txt", "GPL-3.0.txt")  # the former adds to the latter
-_TEXTS_OF_WHEELS_WITHOUT = {"pyside6-essentials": _QT_TEXTS, "shiboken6": _QT_TEXTS}
+_TEXTS_OF_WHEELS_WITHOUT = {
+    "latex2mathml": ("latex2mathml.txt",),
+    "pyside6-essentials": _QT_TEXTS,
+    "shiboken6": _QT_TEXTS,
+}
 _IS_TEXT = re.compile(r"(?i)(.*/licenses/[^/]+(?<!\.py)|.*(licen[cs]e|copying|notice)[^/]*(?<!\.py))")
 _BOOTLOADER = "pyinstaller"  # its program is what starts; the rest of it is not in the bundle
 
