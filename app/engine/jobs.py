@@ -81,7 +81,7 @@ class JobRunner(QObject):
 
     def start_function(self, function: Callable[[], object]) -> Job:
         """Begins a function that blocks, on a thread of its own. Cancelled, its result is not waited for."""
-        return self.start(lambda _report: _in_a_thread(function))
+        return self.start(lambda _report: in_a_thread(function))
 
     def close(self, last: Callable[[], Awaitable[None]] | None = None) -> bool:
         """Cancels all jobs, runs `last` on the loop, and waits for the end of the threads, a few seconds at most.
@@ -150,8 +150,9 @@ class JobRunner(QObject):
             raise value
 
 
-async def _in_a_thread(function: Callable[[], object]) -> object:
-    import asyncio  # noqa: PLC0415
+async def in_a_thread(function: Callable[[], object]) -> object:
+    """In a job: runs a function that blocks, on a thread of its own."""
+    import asyncio  # noqa: PLC0415 (the thread has imported it by now)
 
     return await asyncio.to_thread(function)
 

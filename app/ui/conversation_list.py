@@ -16,6 +16,7 @@ from app.ui.accessibility import follow_selection
 from app.ui.conversation_list_view import ConversationListView
 from app.ui.conversation_menu import ConversationMenu, FolderMenu, ask_for_folder
 from app.ui.conversation_model import ConversationModel
+from app.ui.keys import claim_escape, is_escape
 
 if TYPE_CHECKING:
     from app.core.conversation_search import Found
@@ -188,15 +189,10 @@ class ConversationList(QWidget):
             self._search_view().choose()
 
     def event(self, event: QEvent) -> bool:
-        # Else Escape would stop a reply that is being written, wherever the focus is.
-        if event.type() == QEvent.Type.ShortcutOverride and self._ends_search(event):
-            event.accept()
-            return True
-        return super().event(event)
+        return (self._ends_search(event) and claim_escape(event)) or super().event(event)
 
     def _ends_search(self, event: QEvent) -> bool:
-        is_escape = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
-        return is_escape and (self._box.hasFocus() or self._is_searching())
+        return is_escape(event) and (self._box.hasFocus() or self._is_searching())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         if self._ends_search(event):

@@ -19,7 +19,7 @@ from PySide6.QtCore import QObject, Signal
 from app.core.conversation_search import Found, search_in_steps
 from app.core.database import open_database
 from app.core.errors import AppError
-from app.engine.jobs import JobRunner
+from app.engine.jobs import JobRunner, in_a_thread
 
 
 class ConversationSearcher(QObject):
@@ -49,7 +49,7 @@ class ConversationSearcher(QObject):
         self._is_running = True
         self._ending = threading.Event()
         work = partial(_search, self._database, text, self._limit, self._ending.is_set)
-        job = self._jobs.start(lambda report: _in_a_thread(partial(work, report)))
+        job = self._jobs.start(lambda report: in_a_thread(partial(work, report)))
         job.progressed.connect(lambda found: self._tell(text, found))
         job.finished.connect(lambda found: self._end(text, found))
         job.failed.connect(lambda error: self._end(text, error))
@@ -70,12 +70,6 @@ class ConversationSearcher(QObject):
             self.failed.emit(text, outcome)
         else:
             self.found.emit(text, outcome)
-
-
-async def _in_a_thread(function: Callable[[], Found]) -> Found:
-    import asyncio  # noqa: PLC0415 (the jobs' thread has imported it by now)
-
-    return await asyncio.to_thread(function)
 
 
 def _search(

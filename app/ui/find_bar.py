@@ -7,6 +7,7 @@ from PySide6.QtGui import QKeyEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QWidget
 
 from app.ui import accessibility
+from app.ui.keys import claim_escape, is_escape
 
 _NARROW = 75  # average characters
 
@@ -85,15 +86,10 @@ class FindBar(QWidget):
         self._line.setDirection(directions.TopToBottom if is_narrow else directions.LeftToRight)
 
     def event(self, event: QEvent) -> bool:
-        # Else Esc would stop a reply that is being written.
-        is_override = event.type() == QEvent.Type.ShortcutOverride
-        if is_override and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
-            event.accept()
-            return True
-        return super().event(event)
+        return claim_escape(event) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        if event.key() == Qt.Key.Key_Escape:
+        if is_escape(event):
             self.close_requested.emit()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.step_requested.emit(-1 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1)

@@ -12,6 +12,7 @@ from PySide6.QtCore import QEvent, QMimeData, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QKeyEvent, QPalette, QTextCursor
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from app.ui.keys import claim_escape, is_escape
 from app.ui.plain_text import TextBox
 
 LONGEST = 100_000  # characters in the box
@@ -120,14 +121,11 @@ class _Box(TextBox):
         self._fit()
 
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ShortcutOverride and _is_escape(event):
-            event.accept()  # else it would be a shortcut of the window, and stop the reply that is being written
-            return True
-        return super().event(event)
+        return claim_escape(event) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-        if _is_escape(event):
+        if is_escape(event):
             self.escape_pressed.emit()
         elif not is_enter or self._is_composing():
             super().keyPressEvent(event)
@@ -161,10 +159,6 @@ class _Box(TextBox):
         self.setFixedHeight(math.ceil(math.ceil(QFontMetricsF(self.font()).lineSpacing()) * shown + around))
         policy = Qt.ScrollBarPolicy.ScrollBarAsNeeded if lines > _MOST_LINES else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
         self.setVerticalScrollBarPolicy(policy)
-
-
-def _is_escape(event: QEvent) -> bool:
-    return isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
 
 
 def _button(name: str, text: str, accessible_name: str) -> QPushButton:
